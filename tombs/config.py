@@ -1,0 +1,324 @@
+"""The settings: one table of options, and how a text becomes a setting.
+
+Every option can be said in four places; the later one wins: its default, `[tool.tombs]` in
+pyproject.toml, the environment, the command line. In each place it is a text, read by the same
+function, and every fault in any place is told at once, before anything is started.
+
+A new option is one row of OPTIONS and one typed line in Settings: its flag gives its key in
+pyproject.toml, its variable, and its attribute.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tombs import address, wire
+from tombs.errors import AddressError, ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, Final
+
+UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+ENGINES: Final = ("auto", "rewrite", "monitoring")
+
+
+class Option:
+    """One row of the table.
+
+    Args:
+        flags: as on the command line, the long one last.
+        metavar: what stands for the value in a help text.
+        default: how a person is told the default.
+        unset: the value where nothing was said.
+        purpose: one sentence without its full stop.
+        parse: reads one text; raises ValueError saying what is wrong with it and what is allowed.
+        multiple: it may be said several times; its texts are also split at commas.
+        anchor: makes a value that holds a relative path absolute, given a directory.
+    """
+
+    __slots__ = ("anchor", "default", "flags", "metavar", "multiple", "parse", "purpose", "unset")
+
+    def __init__(  # noqa: PLR0913 - as many fields as the table has columns
+        self,
+        flags: tuple[str, ...],
+        metavar: str,
+        default: str,
+        unset: object,
+        purpose: str,
+        parse: Callable[[str], Any],
+        *,
+        multiple: bool = False,
+        anchor: Callable[[Any, str], Any] | None = None,
+    ) -> None:
+        self.flags = flags
+        self.metavar = metavar
+        self.default = default
+        self.unset = unset
+        self.purpose = purpose
+        self.parse = parse
+        self.multiple = multiple
+        self.anchor = anchor
+
+    @property
+    def key(self) -> str:
+        """Its key in `[tool.tombs]`."""
+        return self.flags[-1].removeprefix("--")
+
+    @property
+    def name(self) -> str:
+        """Its attribute in Settings."""
+        return self.key.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return f"TOMBS_{self.name.upper()}"
+
+
+class Given:
+    """What was said about one option in one place.
+
+    Args:
+        place: what a person would look for: a flag, a variable, a file and key.
+        texts: one or, where the option allows it, several.
+        base: the directory that relative paths start from; None leaves them as they are.
+    """
+
+    __slots__ = ("base", "place", "texts")
+
+    def __init__(self, place: str, texts: Sequence[str], base: str | None = None) -> None:
+        self.place = place
+        self.texts = texts
+        self.base = base
+
+
+def _dotted(text: str) -> str:
+    if all(part.isidentifier() for part in text.split(".")):
+        return text
+    raise ValueError("is no dotted name; allowed are names such as app or app.billing")
+
+
+def _namespace(text: str) -> str:
+    try:
+        return text if text == "*" else _dotted(text)
+    except ValueError as fault:
+        raise ValueError(f"{fault}, and * for everything") from None
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _slots(text: str) -> int:
+    number = _whole(text)
+    if number is None or not 1 <= number <= 1 << 24:
+        raise ValueError("is not allowed; a whole number from 1 to 16777216 is")
+    return number
+
+
+def _strings(text: str) -> int:
+    unit = UNITS.get(text[-1:].upper())
+    number = _whole(text[:-1] if unit else text)
+    size = -1 if number is None else number * (unit or 1)
+    if not 64 << 10 <= size <= 4 << 30:
+        raise ValueError("is not allowed; a size from 64K to 4G is, in bytes or with K, M or G")
+    return size
+
+
+def _socket(text: str) -> str:
+    place = address.parse(text)
+    if place is None:
+        return text
+    if not place.loopback:
+        raise ValueError(
+            "could be reached from other machines; allowed hosts are localhost, 127.0.0.1, [::1]"
+        )
+    return str(place)
+
+
+def _socket_at(text: str, base: str) -> str:
+    place = address.parse(text)
+    if place is None or place.kind != "unix":
+        return text
+    return _socket(f"unix://{_path_at(place.path, base)}")
+
+
+def _dump(text: str) -> str | int | None:
+    number = _whole(text)
+    if number is None:
+        return _path(text)
+    if number > 1 << 20:
+        raise ValueError("is no descriptor; allowed are a path, a descriptor's number, 0 for off")
+    return number or None
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("is no path")
+    return text
+
+
+def _path_at(value: object, base: str) -> object:
+    # Not normalised: `link/..` is not always the directory that `link` stands in.
+    return os.path.join(base, value) if isinstance(value, str) else value
+
+
+def _release(text: str) -> str:
+    if not text.isprintable() or not 1 <= len(text) <= 100:
+        raise ValueError("is no label; allowed are up to 100 printable characters")
+    return text
+
+
+def _cache_at(value: object, base: str) -> object:
+    return value if value == "0" else _path_at(value, base)
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"is not allowed; {', '.join(choices[:-1])} and {choices[-1]} are")
+        return text
+
+    return parse
+
+
+def _engine(text: str) -> str:
+    if text == "monitoring" and not hasattr(sys, "monitoring"):
+        raise ValueError("needs Python 3.12 or later; allowed on this one are auto and rewrite")
+    return _choice(*ENGINES)(text)
+
+
+OPTIONS: Final = (
+    Option(
+        ("-n", "--namespace"), "NAME", "all first-party code", (),
+        "dotted prefix of the modules to watch, on a dot boundary; `*` takes everything",
+        _namespace, multiple=True,
+    ),
+    Option(("--exclude",), "NAME", "none", (), "dotted prefix left out", _dotted, multiple=True),
+    Option(("--slots",), "N", "65536", 65536, "most functions that can be recorded", _slots),
+    Option(("--strings",), "SIZE", "32M", 32 << 20, "text region; K/M/G suffixes", _strings),
+    Option(
+        ("--socket",), "ADDRESS", "in the run directory", None,
+        "`unix://path`, `tcp://host:port` or a bare path (unix) to serve at; `0` is off",
+        _socket, anchor=_socket_at,
+    ),
+    Option(
+        ("--dump",), "PATH|FD", "off", None,
+        "file that gets the tombs at the end of the run, or a descriptor for those of the first"
+        " process; `0` is off",
+        _dump, anchor=_path_at,
+    ),
+    Option(("--format",), "FORMAT", "json", "json", "`json` or `function`", _choice(*wire.FORMATS)),
+    Option(
+        ("--engine",), "ENGINE", "auto", "auto", "`auto`, `rewrite` or `monitoring`", _engine,
+    ),
+    Option(
+        ("--dir",), "PATH", "`$XDG_RUNTIME_DIR/tombs`, else a 0700 directory of the user's own",
+        None, "where graveyard files and sockets live", _path, anchor=_path_at,
+    ),
+    Option(
+        ("--cache",), "PATH", "`$XDG_CACHE_HOME/tombs`, else `~/.cache/tombs`", None,
+        "where what was made of a module is kept for the next start; `0` is off",
+        _path, anchor=_cache_at,
+    ),
+    Option(
+        ("--release",), "NAME", "none", None,
+        "label of the deployment (a version, a commit) that its evidence carries", _release,
+    ),
+)  # fmt: skip
+
+
+class Settings:
+    """What was settled: a valid value for each option."""
+
+    __slots__ = tuple(option.name for option in OPTIONS)
+
+    namespace: tuple[str, ...]  # () is all first-party code, '*' everything
+    exclude: tuple[str, ...]
+    slots: int
+    strings: int  # bytes
+    socket: str | None  # None is the default place, '0' off, else an address
+    dump: str | int | None  # path, descriptor, off
+    format: str
+    engine: str
+    dir: str | None  # None is the default place
+    cache: str | None  # None is the default place, '0' off
+    release: str | None
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        for option in OPTIONS:
+            setattr(self, option.name, values.get(option.name, option.unset))
+
+
+def settle(layers: Iterable[Mapping[str, Given]], faults: Iterable[str] = ()) -> Settings:
+    """Read what was said in all places, the strongest last.
+
+    Args:
+        layers: for each place, what it says by option name.
+        faults: those already found on the way here, to be told with the others.
+
+    Raises:
+        ConfigError: with every fault of every place, the weaker ones' too.
+    """
+    found = list(faults)
+    values: dict[str, object] = {}
+    for layer in layers:
+        for option in OPTIONS:
+            given = layer.get(option.name)
+            if given is not None:
+                values[option.name] = _value(option, given, found)
+    if found:
+        raise ConfigError(found)
+    return Settings(values)
+
+
+def _value(option: Option, given: Given, faults: list[str]) -> object:
+    texts: Iterable[str] = given.texts
+    if option.multiple:  # dict.fromkeys: each once, in order
+        texts = dict.fromkeys(part.strip() for text in given.texts for part in text.split(","))
+    values = []
+    for text in texts:
+        try:
+            value = option.parse(text)
+            if option.anchor and given.base is not None:
+                value = option.anchor(value, given.base)
+        except AddressError as fault:
+            faults.append(f"{given.place}: {fault.message}; {fault.help}")
+        except ValueError as fault:
+            faults.append(f"{given.place}: {text!r} {fault}")
+        else:
+            values.append(value)
+    if option.multiple:
+        return tuple(values)
+    return values[-1] if values else option.unset
+
+
+def from_environ(environ: Mapping[str, str], base: str | None = None) -> dict[str, Given]:
+    """Collect what the environment says; an empty variable says nothing."""
+    return {
+        option.name: Given(option.variable, [environ[option.variable]], base)
+        for option in OPTIONS
+        if environ.get(option.variable)
+    }
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read the settings of a process from its environment.
+
+    Raises:
+        ConfigError: with every fault.
+    """
+    return settle([from_environ(environ)])
+
+
+def to_environ(settings: Settings) -> dict[str, str]:
+    """Give the variables by which `read` finds the same settings; defaults need none."""
+    environ = {}
+    for option in OPTIONS:
+        value = getattr(settings, option.name)
+        if value != option.unset:
+            environ[option.variable] = ",".join(value) if option.multiple else str(value)
+    return environ

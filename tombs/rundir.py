@@ -1,0 +1,153 @@
+"""The run directory: where graveyards and sockets live, and what they are called.
+
+Only a directory that is ours is used: owned by this user, no link, and closed to others. Where the
+system gives a user a directory of this kind (XDG_RUNTIME_DIR, on a tmpfs) that is taken; else one
+is made in shared memory or the directory for temporary files. Its name there can be foreseen, so
+another user may squat on it; then the next place is tried, and never is anything written or read in
+a directory that isn't ours.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from tombs.errors import TombsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+GRAVEYARD = ".graveyard"
+LOCK = ".lock"
+SERVE = ".serve"
+SOCKET = ".sock"
+SUFFIXES = (GRAVEYARD, LOCK, SERVE, SOCKET)
+
+# Whoever may write there: what is found is used only if it is ours.
+_SHARED = "/dev/shm"  # noqa: S108
+_TEMPORARY = "/tmp"  # noqa: S108
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def places(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the directories to try where none was chosen, best first."""
+    uid = os.geteuid()
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    if runtime and os.path.isabs(runtime):
+        yield os.path.join(runtime, "tombs")
+    elif os.path.isdir(f"/run/user/{uid}"):
+        yield f"/run/user/{uid}/tombs"
+    if os.path.isdir(_SHARED):
+        yield os.path.join(_SHARED, f"tombs-{uid}")
+    yield os.path.join(environ.get("TMPDIR") or _TEMPORARY, f"tombs-{uid}")
+
+
+def choose(chosen: str | None, environ: Mapping[str, str]) -> str:
+    """Make sure of a run directory.
+
+    Args:
+        chosen: the directory of the settings, or None.
+        environ: where XDG_RUNTIME_DIR and TMPDIR are looked up.
+
+    Returns:
+        The absolute path of a directory that is there and ours.
+
+    Raises:
+        TombsError: the chosen directory, or every place there is, can't be used; each with its
+        reason.
+    """
+    faults = []
+    for path in (os.path.abspath(chosen),) if chosen else places(environ):
+        fault = _prepare(path, make_parents=chosen is not None)
+        if fault is None:
+            return path
+        faults.append(fault)
+    message = "no run directory: " + "; ".join(faults)
+    raise TombsError(message, "Name a directory of your own with --dir or TOMBS_DIR.")
+
+
+def cache(chosen: str | None, directory: str, environ: Mapping[str, str]) -> str | None:
+    """Find the place of the cache; it is made when something is written.
+
+    Args:
+        chosen: the directory of the settings, `0` for none, or None for the usual place.
+        directory: the run directory, which serves where this user has no home.
+        environ: where XDG_CACHE_HOME and HOME are looked up.
+
+    Returns:
+        An absolute path that is ours or not there yet; None where there is to be no cache.
+    """
+    if chosen == "0":
+        return None
+    base = environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(base):
+        home = environ.get("HOME") or ""
+        # A home that isn't there is not for us to make.
+        there = os.path.isabs(home) and os.path.isdir(home)
+        base = os.path.join(home, ".cache") if there else directory
+    path = os.path.abspath(chosen) if chosen else os.path.join(base, "tombs")
+    return path if not os.path.lexists(path) or _fault(path) is None else None
+
+
+def find(chosen: str | None, environ: Mapping[str, str]) -> list[str]:
+    """Give the run directories that are there and ours, without making any."""
+    paths = (os.path.abspath(chosen),) if chosen else places(environ)
+    return [path for path in dict.fromkeys(paths) if _fault(path) is None]
+
+
+def _prepare(path: str, *, make_parents: bool) -> str | None:
+    try:
+        if make_parents:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    except OSError as fault:
+        return f"{path}: {fault.strerror}"
+    fault_found = _fault(path)
+    if fault_found is None and not os.access(path, os.W_OK | os.X_OK):
+        return f"{path}: not writable"
+    return fault_found
+
+
+def _fault(path: str) -> str | None:
+    try:
+        found = os.lstat(path)
+    except OSError as fault:
+        return f"{path}: {fault.strerror}"
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{path}: not a directory"
+    if found.st_uid != os.geteuid():
+        return f"{path}: owned by user {found.st_uid}"
+    if found.st_mode & _WRITABLE_BY_OTHERS:
+        return f"{path}: writable by others (mode {stat.S_IMODE(found.st_mode):o})"
+    return None
+
+
+def run_id(application: str) -> str:
+    """Name a run: the application, and eight random digits."""
+    kept = "".join(
+        char if char.isalnum() or char in "_.-" else "-" for char in application if char.isascii()
+    )
+    return f"{kept.strip('-.')[:24] or 'python'}-{os.urandom(4).hex()}"
+
+
+def application(run: str) -> str:
+    """Give the application's part of a run's name."""
+    return run.rpartition("-")[0]
+
+
+def graveyards(directory: str) -> list[str]:
+    """List the graveyard files in a run directory, oldest first."""
+    found = [
+        (entry.stat(follow_symlinks=False).st_mtime_ns, entry.path)
+        for entry in os.scandir(directory)
+        if entry.name.endswith(GRAVEYARD) and entry.is_file(follow_symlinks=False)
+    ]
+    return [path for _, path in sorted(found)]
+
+
+def stem(path: str) -> str:
+    """Give the path that a graveyard's companions (lock, socket) begin with."""
+    return path[: -len(GRAVEYARD)]
