@@ -1,0 +1,1 @@
+"""What lives in the application: the graveyard it writes and the thread that serves it."""

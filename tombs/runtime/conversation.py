@@ -1,0 +1,223 @@
+"""One client, from the accept to the close.
+
+It may ask for something, then gets the answer, then is left. Rules:
+
+- Nothing here waits: a step does what can be done at once, and says what it waits for (`events`)
+  and until when (`due`).
+- A piece of the answer is pulled when the piece before it is gone, so what is held for a client
+  has a bound.
+- A write is of 16 KiB at least, unless it is the last: each costs the program a turn of its
+  interpreter's lock.
+- Who is slow is closed: at once with no byte in STALL seconds, and after PATIENCE unless the bytes
+  come at PACE.
+- After the answer the client's own bytes are read away for a moment. Closing with some unread
+  would reset the connection, and over TCP that takes back what the client didn't read yet.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+from select import POLLIN, POLLOUT
+
+from tombs.runtime import descriptors, sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final, Protocol
+
+    class Source(Protocol):
+        """What there is to send."""
+
+        def lines(self, format: str) -> Iterator[bytes | memoryview]:  # noqa: A002 - the user's word
+            """Give the lines of all tombs, in pieces."""
+
+        def raw(self) -> Iterator[bytes | memoryview]:
+            """Give the graveyard file, in pieces."""
+
+
+REQUEST_MOST: Final = 256
+LEAST: Final = 16 * 1024
+GATHER: Final = 64 * 1024
+MOST: Final = 256 * 1024
+_READ_AWAY: Final = 1024 * 1024
+_FLAGS: Final = getattr(_socket, "MSG_NOSIGNAL", 0)
+_LATER: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+
+
+class Limits:
+    """How long a client may take, in seconds.
+
+    Args:
+        request: to say what it wants.
+        stall: without taking a byte.
+        crowded: the same, while others may be waiting for its place.
+        patience: for everything, unless it keeps the pace.
+        pace: bytes a second.
+        leave: to go, once it has its answer.
+    """
+
+    __slots__ = ("crowded", "leave", "pace", "patience", "request", "stall")
+
+    def __init__(
+        self,
+        *,
+        request: float = 0.05,
+        stall: float = 10.0,
+        crowded: float = 1.0,
+        patience: float = 60.0,
+        pace: int = 64 * 1024,
+        leave: float = 1.0,
+    ) -> None:
+        self.request = request
+        self.stall = stall
+        self.crowded = crowded
+        self.patience = patience
+        self.pace = pace
+        self.leave = leave
+
+
+class Conversation:
+    """What goes on with one client.
+
+    Args:
+        sock: the client's connection, not blocking.
+        source: what there is to send.
+        format: the run's own.
+        now: the moment.
+        limits: how long it may take.
+    """
+
+    __slots__ = (
+        "_begun", "_chunks", "_ended", "_format", "_held", "_limits", "_moved", "_piece", "_read",
+        "_request", "_sent", "_sock", "_source", "_state", "fd",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sock: _socket.socket,
+        source: Source,
+        format: str,  # noqa: A002 - the user's word
+        now: float,
+        limits: Limits,
+    ) -> None:
+        self._sock = sock
+        self._source = source
+        self._format = format
+        self._limits = limits
+        self._held = descriptors.Held(sock.fileno())
+        self.fd = sock.fileno()
+        self._state = "asking"
+        self._request = b""
+        self._chunks: Iterator[bytes | memoryview] = iter(())
+        self._piece = memoryview(b"")
+        self._ended = False
+        self._sent = self._read = 0
+        self._begun = self._moved = now
+
+    @property
+    def over(self) -> bool:
+        """Whether the connection is closed."""
+        return self._state == "over"
+
+    def events(self) -> int:
+        """What to wait for, as poll calls it."""
+        return POLLOUT if self._state == "answering" else POLLIN
+
+    def due(self, *, crowded: bool) -> float:
+        """When something has to be done even if nothing happens.
+
+        Args:
+            crowded: whether others may be waiting for this client's place.
+        """
+        limits = self._limits
+        if self._state == "asking":
+            return self._begun + limits.request
+        if self._state == "leaving":
+            return self._moved + (min(limits.leave, limits.request) if crowded else limits.leave)
+        stalled = self._moved + (min(limits.stall, limits.crowded) if crowded else limits.stall)
+        return min(stalled, self._begun + max(limits.patience, self._sent / limits.pace))
+
+    def expire(self, now: float) -> None:
+        """Do what is due: take silence for the usual request, or close."""
+        if self._state == "asking":
+            self._answer(b"", now)
+        else:
+            self.close()
+
+    def step(self, now: float) -> None:
+        """Do what can be done at once."""
+        if not self._held.ok():
+            self.close()
+            return
+        try:
+            if self._state == "asking":
+                self._hear(now)
+            elif self._state == "answering":
+                self._send(now)
+            elif self._state == "leaving":
+                self._read_away()
+        except OSError as fault:
+            if fault.errno not in _LATER:
+                self.close()  # it went away: nobody's loss
+
+    def close(self) -> None:
+        """Close the connection, if it still is ours."""
+        if self._state != "over":
+            self._state = "over"
+            self._chunks = iter(())
+            self._piece = memoryview(b"")
+            sockets.close(self._sock, self._held)
+
+    def _hear(self, now: float) -> None:
+        got = self._sock.recv(REQUEST_MOST + 1 - len(self._request))
+        self._request += got
+        line, found, _ = self._request.partition(b"\n")
+        if found or not got or len(self._request) > REQUEST_MOST:
+            self._answer(line if found else b"", now)
+
+    def _answer(self, request: bytes, now: float) -> None:
+        words = request.rstrip(b"\r")
+        if words == b"graveyard":
+            self._chunks = self._source.raw()
+        elif words in (b"tombs json", b"tombs function"):
+            self._chunks = self._source.lines(words[6:].decode())
+        else:
+            self._chunks = self._source.lines(self._format)
+        if self._sock.family == _socket.AF_UNIX:
+            # Half of it, and what the system takes at once is 16 KiB at least, on macOS too.
+            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, MOST)
+        self._moved = now
+        self._state = "answering"
+
+    def _send(self, now: float) -> None:
+        if len(self._piece) < LEAST and not self._ended:
+            self._gather()
+        if self._piece:
+            sent = self._sock.send(self._piece[:MOST], _FLAGS)
+            self._piece = self._piece[sent:]
+            self._sent += sent
+            self._moved = now
+        if self._ended and not self._piece:
+            self._sock.shutdown(_socket.SHUT_WR)
+            self._state = "leaving"
+
+    def _gather(self) -> None:
+        pieces: list[bytes | memoryview] = [self._piece]
+        size = len(self._piece)
+        while size < GATHER:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self._ended = True
+                break
+            pieces.append(chunk)
+            size += len(chunk)
+        # A copy, so that a client that is slow doesn't hold on to the mapping.
+        self._piece = memoryview(b"".join(pieces))
+
+    def _read_away(self) -> None:
+        got = len(self._sock.recv(GATHER))
+        self._read += got
+        if not got or self._read > _READ_AWAY:
+            self.close()

@@ -1,0 +1,40 @@
+"""What is imported late is imported before the first fork.
+
+A module that is being imported by another thread at the moment of a fork is locked in the child for
+ever. What the program imports is the program's care; what Tombs puts off until it is needed must
+not be in the middle of it. So before a process forks for the first time all of that is loaded:
+importing it waits for the thread that may be at it. And no child pays for it again, nor needs the
+right to read it, which it may have given up.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+# All that the session, and what it imports, imports within a function and may still do after a
+# fork; tests/faults holds it.
+LATE: Final = (
+    "_blake2",
+    "binascii",
+    "ctypes",
+    "opcode",
+    "tombs.loader.cache",
+    "tombs.loader.describe",
+    "tombs.loader.functions",
+    "types",
+)
+_loaded: list[bool] = []
+
+
+def load_ahead() -> None:
+    """Import what was put off; after the first time it does nothing."""
+    if _loaded:
+        return
+    _loaded.append(True)
+    for name in LATE:
+        try:  # noqa: SIM105 - contextlib is an import that costs the program
+            __import__(name)
+        except ImportError:  # it will be missed, and told, where it is needed
+            pass

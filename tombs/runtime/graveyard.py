@@ -1,0 +1,343 @@
+"""The graveyard as the application holds it: slots allotted, blocks committed, markers stored.
+
+Registration happens once per module and takes the run's lock; a vacate takes none. What other
+processes registered is read from the file whenever its `used` has moved, so a module that five
+workers load is registered by the first of them, and the others find it by the digest of its image.
+
+Whatever does not fit is refused with a reason and noted in the file, once for the whole run, so
+that every reader can say what isn't known.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from tombs import layout, streams
+from tombs.block import encode, image_count
+from tombs.runtime.index import Index, Record
+from tombs.snapshot import DOUBTED, place_of, tomb_lines
+from tombs.wire import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from ctypes import Array, c_uint8
+    from typing import Final
+
+    from tombs.runtime.locks import FileLock
+    from tombs.runtime.region import Region
+
+DEADLINE: Final = 1.0
+_PATIENCE: Final = 0.05
+# The end of the strings region is kept for notes, so that "strings full" can still be written down:
+# a sixteenth of it, but at least this much.
+_FOR_NOTES: Final = 16 * 1024
+_RAW_CHUNK: Final = 256 * 1024
+
+
+class Refused(Exception):  # noqa: N818 - an outcome, not a fault
+    """A module that was not registered.
+
+    Args:
+        reason: why, for people.
+        final: whether trying again is of no use.
+    """
+
+    def __init__(self, reason: str, *, final: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.final = final
+
+
+class Graveyard:
+    """A mapped graveyard file, and the lock for writing to it.
+
+    Args:
+        region: the mapped file.
+        lock: the run's registration lock.
+    """
+
+    __slots__ = ("_index", "_markers", "_served", "lock", "region")
+
+    def __init__(self, region: Region, lock: FileLock) -> None:
+        self.region = region
+        self.lock = lock
+        self._index = Index(region)
+        self._served = Index(region)
+        self._markers: Array[c_uint8] | None = None
+
+    @property
+    def path(self) -> str:
+        """The graveyard file."""
+        return self.region.path
+
+    @property
+    def markers(self) -> Array[c_uint8]:
+        """The markers, laid over the mapping.
+
+        Storing into it is one single-byte store, which every processor makes whole; a marker only
+        moves away from 0. So no two stores can spoil each other, and a vacate needs no lock,
+        neither among threads nor processes. ctypes is imported when the first module is registered:
+        it costs 7 ms, and a program that has nothing to watch doesn't pay them.
+        """
+        if self._markers is None:
+            kind = streams.ctypes().c_uint8 * self.region.slots
+            self._markers = kind.from_buffer(self.region.map, self.region.markers_at)
+        return self._markers
+
+    def register(
+        self,
+        image: bytes | memoryview,
+        digest: bytes,
+        crc: int | None = None,
+        *,
+        late: bool = False,
+        deadline: float = DEADLINE,
+    ) -> Record:
+        """Register a module, or find it registered.
+
+        Args:
+            image: the module's image.
+            digest: the image's digest.
+            crc: its crc32, where it is known.
+            late: the module was loaded before watching began, so that its functions are unknown
+                until called.
+            deadline: how long to wait for the lock, in seconds.
+
+        Raises:
+            Refused: there is no room, or the lock could not be had in time.
+        """
+        record = self._index.known.get(digest)
+        if record is not None:
+            return self._found(record, late=late)
+        if not self.lock.acquire(deadline):
+            raise Refused("the registration lock is held by another process", final=False)
+        try:
+            self._index.refresh()
+            record = self._index.known.get(digest)
+            if record is not None:
+                return self._found(record, late=late)
+            count = image_count(image)
+            if self._index.next_slot + count > self.region.slots:
+                raise Refused("slots full", final=True)
+            spare = max(_FOR_NOTES, self.region.strings >> 4)
+            at = self._append(
+                layout.MODULE, layout.LATE if late else 0, count, digest, image, spare, crc
+            )
+            return self._index.appended(at, len(image), count, digest)
+        finally:
+            self.lock.release()
+
+    def _found(self, record: Record, *, late: bool) -> Record:
+        if late:  # watched from its beginning elsewhere, but here it was called unseen
+            for slot in range(record.base, record.base + record.image.count):
+                self.unknown(slot)
+        return record
+
+    def pend(self, module: str, file: str) -> int | None:
+        """Write down that this process runs a module that it will register later.
+
+        Should it be killed before, what is populated of that module is unknown to every reader.
+
+        Args:
+            module: the module's name.
+            file: its path.
+
+        Returns:
+            What `settled` takes; None where that can't be written, or where the module is
+            registered already: then it is to be registered at once.
+        """
+        place = encode(module) + b"\0" + encode(file)
+        if not self.lock.acquire(_PATIENCE):
+            return None
+        try:
+            self._index.refresh()
+            if self._index.has(place):
+                return None
+            data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, _FOR_NOTES)
+            flag: int = self.region.strings_at + data_at - layout.BLOCK_SIZE + layout.SETTLED_AT
+            self._index.pended(flag, place)
+        except Refused:
+            return None
+        finally:
+            self.lock.release()
+        return flag
+
+    def settled(self, pending: int) -> None:
+        """Write down that a pending module is registered, and all that was called marked."""
+        self.region.map[pending] = 1
+
+    def drop(self, digest: bytes, module: str, functions: int, reason: str) -> bool:
+        """Write down that a module was not recorded, once for the run.
+
+        Returns:
+            True where it is the first module that the run drops.
+        """
+        return self._note(digest, "dropped", module, functions, reason) == 1
+
+    def note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> bool:
+        """Write down what isn't watched, once for the run.
+
+        Args:
+            digest: 16 bytes that tell whether it was noted before.
+            note: `dropped` or `unwatched`.
+            module: the module's name.
+            functions: how many functions; 0 where that isn't known.
+            reason: why.
+
+        Returns:
+            True where this call was the one that wrote it.
+        """
+        return self._note(digest, note, module, functions, reason) > 0
+
+    def _note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> int:
+        """Write a note; gives 0 where it was there before, else how many modules are dropped."""
+        text = f'{{"note": "{note}", "module": {quote(module)}, "functions": {functions}'
+        text += f', "reason": {quote(reason)}}}'
+        if digest in self._index.noted or not self.lock.acquire(DEADLINE):
+            return 0
+        try:
+            self._index.refresh()
+            if digest in self._index.noted:
+                return 0
+            self._index.noted.add(digest)
+            try:
+                data = text.encode()
+                self._append(layout.NOTE, 0, 0, digest, data, 0)
+            except Refused:
+                dropped = self._index.drops + 1 + self.region.words[layout.DROPPED]
+                self.region.words[layout.DROPPED] += functions
+                return dropped
+            self._index.refresh()
+            return max(1, self._index.drops + self.region.words[layout.DROPPED])
+        finally:
+            self.lock.release()
+
+    def _append(
+        self,
+        kind: int,
+        flags: int,
+        count: int,
+        digest: bytes,
+        data: bytes | memoryview,
+        spare: int,
+        crc: int | None = None,
+    ) -> int:
+        """Commit a block; gives where its data lies in the strings region."""
+        region = self.region
+        used = region.words[layout.USED]
+        size = layout.round_up(layout.BLOCK_SIZE + len(data), 8)
+        if used + size > region.strings - spare:
+            raise Refused("strings full", final=True)
+        try:
+            region.room(used, size)
+            region.marker_room(self._index.next_slot, count)
+        except OSError as fault:
+            # EBADF: the program closes all descriptors at this moment, and there will be another.
+            final = fault.errno != errno.EBADF
+            raise Refused(f"no room on disk ({fault.strerror})", final=final) from None
+        # Somebody who was killed half-way may have left markers in slots that were never committed.
+        first = region.markers_at + self._index.next_slot
+        region.map[first : first + count] = (
+            bytes((layout.UNKNOWN if flags & layout.LATE else 0,)) * count
+        )
+        if crc is None:
+            from binascii import crc32  # noqa: PLC0415 - not before something is written
+
+            crc = crc32(data)
+        now = time.time_ns()
+        head = layout.BLOCK.pack(
+            layout.BLOCK_MAGIC,
+            kind,
+            flags,
+            size,
+            count,
+            self._index.next_slot,
+            crc,
+            now,
+            digest,
+            len(data),
+            0,
+        )
+        at = region.strings_at + used
+        # Not to the descriptor: the program may close it and be given its number at any moment.
+        middle = at + layout.BLOCK_SIZE
+        region.map[at:middle] = head
+        region.map[middle : middle + len(data)] = data
+        region.words[layout.SLOTS_USED] = self._index.next_slot + count
+        region.words[layout.USED] = used + size  # the commit
+        return int(used + layout.BLOCK_SIZE)
+
+    def unknown(self, slot: int) -> None:
+        """Mark a function that can't be watched, unless it was seen called."""
+        if self.markers[slot] == layout.POPULATED:
+            self.markers[slot] = layout.UNKNOWN
+
+    def join(self, deadline: float = DEADLINE) -> None:
+        """Count this process among those that took part."""
+        if self.lock.acquire(deadline):
+            try:
+                self.region.words[layout.PROCESSES] += 1
+            finally:
+                self.lock.release()
+
+    def anything(self) -> bool:
+        """Tell whether any process of the run has registered a function."""
+        return bool(self.region.words[layout.SLOTS_USED])
+
+    def vacate(self, slot: int) -> None:
+        """Mark a function that was called."""
+        self.markers[slot] = layout.VACATED
+
+    def others(self) -> list[Record]:
+        """Give every record there is, other processes' too; none where the lock is held."""
+        if not self.lock.acquire(0.0):
+            return []
+        try:
+            self._index.refresh()
+            return list(self._index.records)
+        finally:
+            self.lock.release()
+
+    def beat(self) -> None:
+        """Write down that the run lives now; a clock that was set back changes nothing."""
+        words = self.region.words
+        words[layout.SEEN] = max(words[layout.SEEN], time.time_ns())
+        try:
+            os.utime(self.region.fd())  # stores into a mapping don't show in the file's times
+        except OSError:  # it was removed, or the right to it was given up
+            return
+
+    def end(self) -> None:
+        """Write down an orderly end."""
+        self.beat()
+        self.region.words[layout.ENDED] = self.region.words[layout.SEEN]
+
+    def close(self) -> None:
+        """Give the descriptors back; the markers stay for as long as code may store them."""
+        self.lock.close()
+        self.region.close()
+
+    def lines(self, form: str) -> Iterator[bytes]:
+        """Yield the wire lines of all tombs at this moment, in chunks of 64 KiB or more."""
+        index = self._served
+        index.refresh()
+        at = self.region.markers_at
+        markers = self.region.map[at : at + index.next_slot]
+        index.pending = [one for one in index.pending if not self.region.map[one[0]]]
+        doubt = {place for _, place in index.pending}
+        return tomb_lines(((one.image, _of(one, markers, doubt)) for one in index.records), form)
+
+    def raw(self) -> Iterator[memoryview]:
+        """Yield the file itself up to its last committed block, in chunks."""
+        view = self.region.view
+        end = self.region.strings_at + self.region.words[layout.USED]
+        for at in range(0, end, _RAW_CHUNK):
+            yield view[at : min(at + _RAW_CHUNK, end)]
+
+
+def _of(record: Record, markers: bytes, doubt: set[bytes]) -> bytes:
+    own = markers[record.base : record.base + record.image.count]
+    return own.translate(DOUBTED) if doubt and place_of(record.image) in doubt else own

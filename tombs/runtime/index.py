@@ -1,0 +1,121 @@
+"""What a graveyard holds, as far as this process has read it."""
+
+from __future__ import annotations
+
+from tombs import layout
+from tombs.block import Image
+from tombs.snapshot import blocks, place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from tombs.runtime.region import Region
+
+_DROPPED: Final = b'{"note": "dropped"'
+
+
+class Record:
+    """One registered module: its image where it lies in the mapping, and its first slot."""
+
+    __slots__ = ("base", "image")
+
+    def __init__(self, base: int, image: Image) -> None:
+        self.base = base
+        self.image = image
+
+
+class Index:
+    """What is committed, as far as it was read: every module's record, and where to read on.
+
+    A signal's handler may raise between any two lines: where to read on, and which slot comes next
+    there, change together and last, so that what was half taken in is taken in again.
+
+    One belongs to registering, and is touched under the registration lock alone; another to the
+    thread that serves.
+
+    Args:
+        region: the mapped file.
+    """
+
+    __slots__ = (
+        "_mark",
+        "_placed",
+        "_places",
+        "_region",
+        "drops",
+        "known",
+        "noted",
+        "pending",
+        "records",
+    )
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._mark = (0, 0)
+        self.records: list[Record] = []
+        self.known: dict[bytes, Record] = {}
+        self.noted: set[bytes] = set()
+        self.drops = 0
+        self.pending: list[tuple[int, bytes]] = []
+        self._places: set[bytes] = set()
+        self._placed = 0
+
+    @property
+    def next_slot(self) -> int:
+        """The slot that the next module gets."""
+        return self._mark[1]
+
+    def appended(self, at: int, length: int, count: int, digest: bytes) -> Record:
+        """Take in a module's block that was written here and now, behind all that was read.
+
+        Args:
+            at: where its image lies in the strings region.
+            length: of the image.
+            count: of its slots.
+            digest: of the image.
+        """
+        start = self._region.strings_at + at
+        view = self._region.view[start : start + length]
+        record = self.known[digest] = Record(self.next_slot, Image(view))
+        self.records.append(record)
+        self._mark = (self._region.words[layout.USED], self.next_slot + count)
+        return record
+
+    def pended(self, flag: int, place: bytes) -> None:
+        """Take in a pending block that was written here and now, behind all that was read.
+
+        Args:
+            flag: where the byte lies that says it is settled.
+            place: its module's name and path.
+        """
+        self.pending.append((flag, place))
+        self._mark = (self._region.words[layout.USED], self.next_slot)
+
+    def refresh(self) -> None:
+        """Take in what was committed since the last look."""
+        region = self._region
+        used = region.words[layout.USED]
+        at, slot = self._mark
+        if used == at:
+            return
+        strings = region.view[region.strings_at :]
+        for block in blocks(strings, at, used, region.slots, slot):
+            if block.kind == layout.MODULE:
+                record = Record(block.base, Image(block.data))
+                self.records.append(record)
+                self.known[block.digest] = record
+            elif block.kind == layout.PENDING:
+                flag = region.strings_at + block.at + layout.SETTLED_AT
+                self.pending.append((flag, bytes(block.data)))
+            else:
+                self.noted.add(block.digest)
+                self.drops += bytes(block.data[: len(_DROPPED)]) == _DROPPED
+            self._mark = (block.beyond, block.base + block.count)
+
+    def has(self, place: bytes) -> bool:
+        """Tell whether a module of this name and path is registered, in whatever version."""
+        for record in self.records[self._placed :]:
+            self._places.add(place_of(record.image))
+        self._placed = len(self.records)
+        return place in self._places

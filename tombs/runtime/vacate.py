@@ -1,0 +1,189 @@
+"""What the prologue calls: one byte store, and the prologue is gone.
+
+Theory of operation. `markers` is a ctypes array of uint8 over the shared mapping. `markers[i] = 1`
+is one byte store by one instruction of the processor: it can't tear, it needs no lock in whatever
+many threads and processes do it at once, and since a marker moves one way only within an epoch,
+two that store the same 1 agree. No read comes before the write, so none is lost. (`mmap[i] = 1`
+would do too; `struct.pack_into` would not, it stores piece by piece.)
+
+A module whose registration has to wait for a lock has no base slot yet. Its vacates remember their
+indexes and leave the prologue where it is; `place` gives the base and replays them. `place` sets
+the base first and then reads what was remembered; a vacate remembers first and then reads the base
+again: in whichever order two threads do it, one of them stores the byte.
+
+Nothing here catches exceptions. A signal's handler may run between any two instructions, and what
+it raises belongs to the program.
+"""
+
+from __future__ import annotations
+
+import builtins
+from sys import _getframe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+    from typing import Protocol
+
+    class Markers(Protocol):
+        """A ctypes array of c_uint8, as far as it is used here."""
+
+        def __setitem__(self, slot: int, marker: int, /) -> None:
+            """Store one byte."""
+
+        def __len__(self) -> int:
+            """Give how many there are."""
+
+    class Enters(Protocol):
+        """A module's vacate, as far as the fallback uses it."""
+
+        def enter(self, index: int, frame: FrameType) -> None:
+            """Vacate a function's tomb on behalf of the prologue in `frame`."""
+
+    Erase = Callable[[FrameType], bool]
+
+NAME = "_tomb_vacate"
+VACATED = 1
+_ERASING = (__name__, "tombs.loader.poke", "tombs.loader.splice", "tombs.loader.prologue")
+
+
+class Vacate:
+    """The global `_tomb_vacate` of one module.
+
+    Args:
+        markers: the graveyard's markers.
+        base: the module's first slot; None while it isn't known.
+        erase: takes the prologue out of the code that a frame runs, and tells whether it could;
+            None where that isn't allowed.
+    """
+
+    __slots__ = ("_base", "_count", "_erase", "_markers", "_stuck", "_waiting")
+
+    def __init__(self, markers: Markers, base: int | None, erase: Erase | None = None) -> None:
+        self._markers = markers
+        self._base = base
+        self._count = len(markers) - (base or 0)
+        self._erase = erase
+        self._stuck: set[int] = set()
+        self._waiting: set[int] = set()
+
+    def __call__(self, index: int) -> None:
+        """Vacate a function's tomb; called by its prologue, and by nothing else."""
+        base = self._base
+        if base is None:
+            self._waiting.add(index)  # here, for at the limit of recursion there is no call more
+            base = self._base
+            if base is None:
+                return
+        if 0 <= index < self._count:
+            self._markers[base + index] = VACATED
+        if self._erase is not None:
+            try:
+                self._retire(index, _getframe(1))
+            except RecursionError as fault:
+                # At the limit there is room for the call, but not for erasing: it stays for now.
+                step = fault.__traceback__
+                while step is not None and step.tb_next is not None:
+                    step = step.tb_next
+                if step is None or step.tb_frame.f_globals.get("__name__") not in _ERASING:
+                    raise
+
+    def enter(self, index: int, frame: FrameType) -> None:
+        """Vacate a function's tomb on behalf of the prologue in `frame`."""
+        base = self._base
+        if base is None:
+            self._wait(index)
+            return
+        if 0 <= index < self._count:
+            self._markers[base + index] = VACATED
+        if self._erase is not None:
+            self._retire(index, frame)
+
+    def place(self, base: int, count: int | None = None) -> None:
+        """Tell the module's first slot, and vacate the tombs of what was called before.
+
+        Args:
+            base: the slot.
+            count: how many functions the module has. Code that somebody made from ours, its
+                constants changed, may call with any number: beyond these nothing is marked.
+        """
+        self._count = len(self._markers) - base if count is None else count
+        self._base = base
+        for index in tuple(self._waiting):
+            if 0 <= index < self._count:
+                self._markers[base + index] = VACATED
+
+    def _wait(self, index: int) -> None:
+        self._waiting.add(index)
+        base = self._base
+        # It was placed meanwhile, perhaps before the index was remembered.
+        if base is not None and 0 <= index < self._count:
+            self._markers[base + index] = VACATED
+
+    def _retire(self, index: int, frame: FrameType) -> None:
+        """Erase the prologue; where that fails once, don't pay for trying at each call."""
+        if index not in self._stuck and self._erase is not None and not self._erase(frame):
+            self._stuck.add(index)
+
+    def __copy__(self) -> Vacate:
+        """Stay one: a copied namespace counts for the module it came from."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Vacate:
+        """Stay one, as above."""
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Become what a process makes of it (see `elsewhere`)."""
+        return elsewhere()
+
+
+class Fallback:
+    """`builtins._tomb_vacate`: what rewritten code finds that runs under somebody else's globals.
+
+    `FunctionType(f.__code__, {})` and functions that come by pickle have globals without the
+    module's own vacate. Who resolves gets file name, code and index, and gives the module's
+    vacate; None leaves the call without effect, for code that isn't of this run. It must not
+    raise.
+
+    Args:
+        resolve: finds the vacate of the module that a code object belongs to.
+    """
+
+    __slots__ = ("_resolve",)
+
+    def __init__(self, resolve: Callable[[str, CodeType, int], Enters | None]) -> None:
+        self._resolve = resolve
+
+    def __call__(self, index: int) -> None:
+        """Vacate the tomb of the function that called."""
+        frame = _getframe(1)
+        code = frame.f_code
+        vacate = self._resolve(code.co_filename, code, index)
+        if vacate is not None:
+            vacate.enter(index, frame)
+
+    def __copy__(self) -> Fallback:
+        """Stay one."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Fallback:
+        """Stay one."""
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Become what a process makes of it (see `elsewhere`)."""
+        return elsewhere()
+
+
+def elsewhere() -> tuple[object, ...]:
+    """Say how a pickled vacate is loaded: as the loading process's fallback, if it has one.
+
+    cloudpickle and dill pickle a function of `__main__` with the globals that it uses, this one
+    among them, and the process that loads it may never have heard of Tombs. There `int.bit_length`
+    takes the call: it accepts an index and does nothing. (Plain pickle takes functions by name
+    only, so it doesn't come here; it can't pickle a module, which cloudpickle and dill do by
+    name.)
+    """
+    return getattr, (builtins, NAME, int.bit_length)
