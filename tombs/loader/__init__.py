@@ -1,0 +1,1 @@
+"""What sees modules as they load, and arms their functions."""

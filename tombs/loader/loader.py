@@ -1,0 +1,177 @@
+"""The loader that was found, with its `get_code` wrapped.
+
+The wrapper is an attribute of the loader object. So the loader keeps its type and everything else
+it can do: cached bytecode, zip files, resources, other tools' transformations. It arms only what is
+really loaded: `get_code` is also called by tools that merely look (modulefinder, a debugger), and a
+module that nobody runs must not have tombs.
+
+The standard loader of source files, and no other (another may transform what it reads), is watched
+while it reads the .pyc: its bytes are what the cache is asked by. An engine that has rewritten that
+code before hands over its own marshalled code in their place; whether the .pyc is fresh is still
+for the import system to decide, by the header, which is passed on as it is.
+
+Import errors show no frame of importlib; they must show none of ours either. CPython drops frames
+by their file name, and so these functions bear importlib's.
+"""
+
+from __future__ import annotations
+
+from sys import _getframe
+
+from tombs.loader.boundary import ours
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any, Final, Protocol, TypeVar
+
+    from tombs.loader.cache import Entry
+
+    F = TypeVar("F", bound=Callable[..., object])
+
+    class Engine(Protocol):
+        """What arms modules."""
+
+        def recall(
+            self, name: str, file: str, payload: memoryview
+        ) -> tuple[int | None, Entry | None]:
+            """Look in the cache: gives the key, and what is there."""
+
+        def arm(
+            self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
+        ) -> CodeType:
+            """Populate a module, now or later, and give the code to execute."""
+
+        def failed(self, name: str, fault: Exception) -> None:
+            """Note that a module runs unwatched, since we failed."""
+
+
+# Who calls `get_code` in order to run it: every loader's exec_module, and runpy.
+_RUNNERS: Final = frozenset({"exec_module", "_get_module_details"})
+_IMPORTLIB: Final = "<frozen importlib._bootstrap_external>"
+_PYC_HEAD: Final = 16
+_BY_TIME: Final = bytes(4)  # the flags of a .pyc that is checked by time and size
+
+
+def hide(function: F) -> F:
+    """Give a function's frames to CPython's trimming of tracebacks (`remove_importlib_frames`)."""
+    code = function.__code__.replace(co_filename=_IMPORTLIB)
+    function.__code__ = code
+    return function
+
+
+def wrap(loader: object, name: str, engine: Engine) -> None:
+    """Have a module's code armed when its loader loads it.
+
+    One loader may have many modules (a zip file's has), and not all of them are wanted.
+    A loader that has no code to give (an extension module's) or can't be wrapped is left as it is.
+    """
+    loader = _working(loader)
+    original = getattr(loader, "get_code", None)
+    if original is None or isinstance(loader, type):
+        return
+    wanted: set[str] | None = getattr(original, "tombs", None)
+    if wanted is not None:  # it is wrapped already
+        wanted.add(name)
+        return
+    wanted = {name}
+
+    @hide
+    def get_code(name: str) -> CodeType | None:
+        if name not in wanted or _getframe(1).f_code.co_name not in _RUNNERS:
+            code: CodeType | None = original(name)
+            return code
+        # A loader that is this module's alone is left as it was found.
+        if getattr(loader, "name", None) == name:
+            vars(loader).pop("get_code", None)
+        code, key, entry = _read(loader, name, original, engine)
+        if code is None:
+            return None
+        try:
+            return engine.arm(name, code, key, entry)
+        except Exception as fault:
+            if not ours(fault):
+                raise
+            engine.failed(name, fault)
+            return code
+
+    get_code.tombs = wanted  # type: ignore[attr-defined]
+    try:
+        loader.get_code = get_code  # type: ignore[attr-defined]
+    except (AttributeError, TypeError):
+        return
+
+
+def _working(loader: object) -> object:
+    """Give the loader that loads: importlib.util's LazyLoader has it within."""
+    if type(loader).__name__ == "LazyLoader":
+        return getattr(loader, "loader", loader)
+    return loader
+
+
+@hide
+def _read(
+    loader: object, name: str, original: Callable[[str], CodeType | None], engine: Engine
+) -> tuple[CodeType | None, int | None, Entry | None]:
+    if not is_standard(loader):
+        return original(name), None, None
+    reading = Reading(loader, engine, name)
+    try:
+        code = original(name)
+    finally:
+        reading.end()
+    return code, *reading.found
+
+
+def is_standard(loader: object) -> bool:
+    """Tell whether a loader is the standard one of source files, as it was made."""
+    kind = type(loader)
+    return (
+        kind.__name__ == "SourceFileLoader"
+        and kind.__module__ == "_frozen_importlib_external"
+        and "get_data" not in vars(loader)
+    )
+
+
+class Reading:
+    """One `get_code` of a standard loader, its reading of files watched.
+
+    Args:
+        loader: the loader.
+        engine: is asked for what it has in its cache.
+        name: the module's name.
+    """
+
+    __slots__ = ("_engine", "_file", "_loader", "_name", "_read", "found")
+
+    def __init__(self, loader: Any, engine: Engine, name: str) -> None:  # noqa: ANN401 - see is_standard
+        self._loader = loader
+        self._engine = engine
+        self._name = name
+        self._file: str = loader.path
+        self._read = loader.get_data
+        self.found: tuple[int | None, Entry | None] = (None, None)
+        loader.get_data = self.get_data
+
+    @hide
+    def get_data(self, path: str) -> bytes:
+        """Read a file; in place of the .pyc that it knows, give what the engine made of it."""
+        data: bytes = self._read(path)
+        self.found = (None, None)  # the source is read: the .pyc before it was stale
+        if path == self._file or data[4:8] != _BY_TIME or len(data) <= _PYC_HEAD:
+            return data
+        try:
+            self.found = self._engine.recall(self._name, self._file, memoryview(data)[_PYC_HEAD:])
+        except Exception as fault:
+            if not ours(fault):
+                raise
+            return data
+        entry = self.found[1]
+        if entry is not None and entry.code:
+            return data[:_PYC_HEAD] + entry.code
+        return data
+
+    def end(self) -> None:
+        """Leave the loader as it was."""
+        vars(self._loader).pop("get_data", None)

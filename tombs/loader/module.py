@@ -1,0 +1,135 @@
+"""One module of the program, from the moment it is seen until its functions have slots."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import CodeType, FrameType
+    from typing import Protocol
+
+    from tombs.block import Image
+    from tombs.loader.functions import Function
+
+    class Vacate(Protocol):
+        """What marks the functions of one module."""
+
+        def __call__(self, index: int) -> None:
+            """Mark one function; remembered where the module has no slots yet."""
+
+        def enter(self, index: int, frame: FrameType) -> None:
+            """Mark one function on behalf of the code that a frame runs."""
+
+        def place(self, base: int, count: int | None = None) -> None:
+            """Take the module's first slot, and mark what was called before it was known."""
+
+
+def place(code: CodeType) -> str:
+    """Give the path a module's code comes from, absolute."""
+    file = code.co_filename
+    return file if file[:1] in {"/", "<"} else os.path.abspath(file)
+
+
+class Module:
+    """A module, set aside or populated.
+
+    Args:
+        name: its name, `__main__` for `__mp_main__`.
+        code: its code, as compiled.
+        vacate: marks its functions.
+        late: it was loaded before watching began.
+    """
+
+    __slots__ = (
+        "_code",
+        "base",
+        "file",
+        "functions",
+        "image",
+        "key",
+        "late",
+        "name",
+        "pending",
+        "rewritten",
+        "started",
+        "unknown",
+        "vacate",
+    )
+
+    def __init__(self, name: str, code: CodeType, vacate: Vacate, *, late: bool) -> None:
+        self.name = name
+        self.file = place(code)
+        self.vacate = vacate
+        self.late = late
+        self.base: int | None = None
+        self.image: Image | None = None
+        self.pending: int | None = None  # what is written down of its being set aside
+        self.key: int | None = None  # by which the cache will find it
+        self.rewritten = b""  # the code to run instead, for the cache
+        self.functions: list[Function] | None = None  # where the engine has walked the code already
+        self.unknown: Sequence[int] = ()  # functions that can't be watched, until the base is known
+        self.started: list[CodeType] | None = None  # what started before the image was there
+        self._code: CodeType | None = code
+
+    @property
+    def code(self) -> CodeType:
+        """Its code; let go once the image is there."""
+        assert self._code is not None  # noqa: S101 - nobody asks then
+        return self._code
+
+    @property
+    def done(self) -> bool:
+        """Whether all that was called of it is marked, or will be as it gets its slots."""
+        return self._code is None
+
+    def settled(self, image: Image) -> None:
+        """Take the image, mark what started before it was there, and let go of what made it."""
+        self.image = image
+        for code in list(self.started or ()):
+            self.enter(code)
+        self.started = None
+        self.functions = None
+        self.rewritten = b""
+        self._code = None
+
+    def enter(self, code: CodeType) -> None:
+        """Mark the function that a code object is, or remember it.
+
+        The image may come between the two lines, by another thread: then both do it, which is well.
+        """
+        if self.image is None:
+            if self.started is None:
+                self.started = []
+            self.started.append(code)
+            if self.image is None:
+                return
+        for index in self.matches(code):
+            self.vacate(index)
+
+    def matches(self, code: CodeType) -> list[int]:
+        """Find the functions that a code object can be: one, but where twins share line and name.
+
+        None while there is no image.
+        """
+        image = self.image
+        if image is None:
+            return []
+        found = list(image.find(code.co_firstlineno, code.co_qualname))
+        if len(found) > 1:
+            from tombs.loader.describe import fingerprint  # noqa: PLC0415 - seldom needed
+
+            mark = fingerprint(code)
+            return [index for index in found if image.marks[index] == mark] or found
+        return found
+
+    def has(self, index: int, code: CodeType) -> bool:
+        """Tell whether its function of that number can be this code."""
+        if self.functions is not None:
+            own = self.functions[index].code if index < len(self.functions) else None
+            return own is not None and (own.co_firstlineno, own.co_qualname) == (
+                code.co_firstlineno,
+                code.co_qualname,
+            )
+        return index in self.matches(code)

@@ -1,0 +1,304 @@
+"""Populating: from a module's code to its slots in the graveyard.
+
+What costs time for each function (names, last lines, hashes, the rendered lines) is made once for a
+module's code and kept in the cache; a module that is found there is registered before it runs, at
+the price of a copy. One that isn't is set aside: it runs, what starts in it is remembered, and its
+image is made later, by the background thread and a little at a time; at the latest when somebody
+asks for the tombs, before a fork, or when the program ends.
+
+A module that can't be registered at once, since another process sits on the lock, waits in the same
+way. A module for which there is no room is let go, counted, and its functions are unknown.
+"""
+
+from __future__ import annotations
+
+import time
+
+from tombs.block import Image, digest, image_count
+from tombs.loader.boundary import ours
+from tombs.loader.module import Module, place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import CodeType
+    from typing import Protocol
+
+    from tombs.loader.cache import Cache, Entry
+    from tombs.loader.module import Vacate
+
+    class Allotted(Protocol):
+        """A registered module."""
+
+        base: int
+        image: Image
+
+    class Graveyard(Protocol):
+        """What populating asks of the graveyard."""
+
+        def register(
+            self,
+            image: bytes | memoryview,
+            digest: bytes,
+            crc: int,
+            *,
+            late: bool,
+            deadline: float,
+        ) -> Allotted:
+            """Register a module, or find it registered."""
+
+        def note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> bool:
+            """Write down what isn't watched."""
+
+        def drop(self, digest: bytes, module: str, functions: int, reason: str) -> bool:
+            """Write down that a module was not recorded; True where it is the first."""
+
+        def pend(self, module: str, file: str) -> int | None:
+            """Write down that a module will be registered later; None where that can't be."""
+
+        def settled(self, pending: int) -> None:
+            """Write down that it is registered."""
+
+        def unknown(self, slot: int) -> None:
+            """Mark a function that can't be watched."""
+
+        def vacate(self, slot: int) -> None:
+            """Mark a function that was called."""
+
+        def others(self) -> Sequence[Allotted]:
+            """Give every module that some process of the run has registered."""
+
+
+STRANGERS = 1000  # at most so many are remembered between two looks
+DEADLINE = 1.0  # seconds that an import may wait for the lock
+
+
+class Populator:
+    """Registers modules: those that the cache knows at once, others when there is time.
+
+    Args:
+        graveyard: where to.
+        make_vacate: gives what marks the functions of one module.
+        refused: the exception by which the graveyard refuses.
+        say: tells the people.
+        open_cache: opens what was made before, when it is first asked for; None for none.
+    """
+
+    def __init__(
+        self,
+        graveyard: Graveyard,
+        make_vacate: Callable[[], Vacate],
+        refused: type[Exception],
+        say: Callable[[str], None],
+        open_cache: Callable[[], Cache | None] | None = None,
+    ) -> None:
+        self.graveyard = graveyard
+        self.make_vacate = make_vacate
+        self._refused = refused
+        self._say = say
+        self.cache: Cache | None = None
+        self._open_cache = open_cache
+        self._aside: list[Module] = []
+        self._waiting: list[tuple[Module, bytes, bytes, int]] = []
+        self._strangers: list[CodeType] = []
+        self.modules = 0
+
+    def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
+        """Look into the cache for what was made of a module's marshalled code.
+
+        Returns:
+            The key by which to put it there, and what is there.
+        """
+        if self._open_cache is not None:
+            self.cache, self._open_cache = self._open_cache(), None
+        if self.cache is None:
+            return None, None
+        key = self.cache.key_of(name, file, payload)
+        return key, self.cache.get(name, key)
+
+    def module(self, name: str, code: CodeType, *, late: bool = False) -> Module:
+        """Take notice of a module that is about to run."""
+        self.modules += 1
+        name = "__main__" if name == "__mp_main__" else name
+        return Module(name, code, self.make_vacate(), late=late)
+
+    def stranger(self, code: CodeType) -> None:
+        """Remember a function that started here and whose module this process doesn't have."""
+        if len(self._strangers) < STRANGERS:
+            self._strangers.append(code)
+
+    def set_aside(self, module: Module) -> bool:
+        """Have a module populated later: or now, where it can't be said that it waits.
+
+        Returns:
+            Whether it is the only one: then somebody is to be woken, and else awake already.
+        """
+        # What the background thread will need is loaded by this one: a program that goes through
+        # sys.modules must not find it changing.
+        from tombs.loader import describe  # noqa: F401, PLC0415 - not where all is known
+
+        module.pending = self.graveyard.pend(module.name, module.file)
+        if module.pending is None:
+            self.populate(module)
+            return False
+        self._aside.append(module)
+        return len(self._aside) == 1
+
+    def populate(self, module: Module, entry: Entry | None = None) -> None:
+        """Populate a module.
+
+        Args:
+            module: which.
+            entry: what the cache had of it.
+        """
+        data: bytes | memoryview
+        if entry is None:
+            from tombs.loader.describe import image  # noqa: PLC0415 - not where all is known
+            from tombs.loader.functions import walk  # noqa: PLC0415 - as above
+
+            functions = walk(module.code) if module.functions is None else module.functions
+            data = image(module.name, module.file, functions)
+            from binascii import crc32  # noqa: PLC0415 - as above
+
+            key, crc = digest(data), crc32(data)
+            if self.cache is not None and module.key is not None:
+                from tombs.loader.cache import Entry  # noqa: PLC0415 - as above
+
+                self.cache.put(module.name, Entry(module.key, data, key, crc, module.rewritten))
+        else:
+            data, key, crc = entry.image, entry.digest, entry.crc
+        registered = not image_count(data) or self._register(module, data, key, crc)
+        module.settled(module.image or Image(memoryview(data)))
+        if registered:
+            self._written_down(module)
+
+    def _written_down(self, module: Module) -> None:
+        if module.pending is not None:
+            self.graveyard.settled(module.pending)
+
+    def _register(
+        self,
+        module: Module,
+        data: bytes | memoryview,
+        key: bytes,
+        crc: int,
+        *,
+        patience: float | None = None,
+    ) -> bool:
+        try:
+            # Where one waits in vain, the others don't wait as well.
+            deadline = 0.0 if self._waiting else DEADLINE
+            if patience is not None:
+                deadline = patience
+            allotted = self.graveyard.register(data, key, crc, late=module.late, deadline=deadline)
+        except self._refused as refusal:
+            if refusal.final:  # type: ignore[attr-defined]
+                self._dropped(module, image_count(data), key, refusal.reason)  # type: ignore[attr-defined]
+                return True
+            if patience is None:
+                self._waiting.append((module, bytes(data), key, crc))
+            return False
+        module.image = allotted.image  # the same bytes, where all processes share them
+        module.base = allotted.base
+        module.vacate.place(allotted.base, allotted.image.count)
+        for index in module.unknown:
+            self.graveyard.unknown(allotted.base + index)
+        return True
+
+    def _dropped(self, module: Module, count: int, key: bytes, reason: str) -> None:
+        if self.graveyard.drop(key, module.name, count, reason):
+            advice = "raise --slots or --strings, or narrow the namespace"
+            if "disk" in reason:
+                advice = "make room, or choose another place with --dir"
+            self._say(
+                f"{reason}: the {count} functions of {module.name} are not recorded, nor what"
+                f" else doesn't fit; {advice}"
+            )
+
+    def settle(self, seconds: float | None = None, patience: float = 0.0) -> int:
+        """Populate what was set aside, and register what waits for the lock.
+
+        Args:
+            seconds: stop when so long was spent; None for no limit.
+            patience: how long to wait once for the lock, in seconds.
+
+        Returns:
+            How many modules are left.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
+        while self._aside and (end is None or time.monotonic() < end):
+            try:
+                module = self._aside.pop()
+            except IndexError:  # another thread was quicker
+                break
+            try:
+                self.populate(module)
+            except BaseException as fault:
+                if isinstance(fault, Exception) and ours(fault):
+                    self.failed(module.name, fault)
+                    continue
+                # It is a signal handler's. The module is to be populated all the same.
+                if not module.done:
+                    self._aside.append(module)
+                elif module.base is not None:
+                    self._written_down(module)
+                raise
+        for waiting in tuple(self._waiting):
+            module, data, key, crc = waiting
+            if not self._register(module, data, key, crc, patience=patience):
+                patience = 0.0
+            else:
+                self._written_down(module)
+                if waiting in self._waiting:  # else another thread was quicker
+                    self._waiting.remove(waiting)
+        self._find_strangers()
+        return len(self._aside) + len(self._waiting)
+
+    def _find_strangers(self) -> None:
+        """Mark the functions that another process of the run has registered."""
+        strangers, self._strangers = self._strangers, []
+        if not strangers:
+            return
+        files: dict[str, list[Allotted]] = {}
+        for record in self.graveyard.others():
+            files.setdefault(record.image.file, []).append(record)
+        for code in strangers:
+            for record in files.get(place(code), ()):
+                for index in record.image.find(code.co_firstlineno, code.co_qualname):
+                    self.graveyard.vacate(record.base + index)
+
+    def flush(self) -> None:
+        """Write what was made into the cache, once nothing is left to be made, and close it."""
+        if self.cache is None or self._aside:
+            return
+        try:
+            self.cache.flush()
+            self.cache.rest()
+        except OSError as fault:
+            self.cache = None
+            self._say(f"the cache can't be written, so each start costs as the first: {fault}")
+
+    def unknown(self, module: Module, index: int) -> None:
+        """Say of a function that nobody will see it called."""
+        if module.base is None:
+            module.unknown = (*module.unknown, index)
+        else:
+            self.graveyard.unknown(module.base + index)
+
+    def failed(self, name: str, fault: Exception) -> None:
+        """Note that a module runs unwatched, since we failed; where even that fails, say it."""
+        reason = f"Tombs failed: {type(fault).__name__}: {fault}"
+        try:
+            self.unwatched(name, 0, reason)
+        except Exception as second:
+            if not ours(second):
+                raise
+            self._say(f"not watched: {name}: {reason}")
+
+    def unwatched(self, name: str, functions: int, reason: str) -> bool:
+        """Note a module that can't be watched; True where it was not noted before."""
+        key = digest(f"unwatched {name}".encode("utf-8", "surrogatepass"))
+        return self.graveyard.note(key, "unwatched", name, functions, reason)
+
+
+__all__ = ["Module", "Populator", "place"]

@@ -1,0 +1,121 @@
+"""The bytes of `_tomb_vacate(index)`, learnt from the compiler of the running Python.
+
+Theory of operation. What a call looks like differs with every Python (PRECALL came and went, the
+inline caches grow and shrink), so no table of versions is kept here. A template that makes the
+call twice is compiled once per process; the two calls must be the same bytes, must begin with
+LOAD_GLOBAL, must load the constant where the template has it, and must end with POP_TOP. From
+those bytes any call is made by putting other arguments into the first unit and into that of the
+constant. The argument of LOAD_GLOBAL is the name's index shifted by one, and its lowest bit says
+that a NULL is pushed for the call. An argument above 255 is spread over EXTENDED_ARG units that
+come before its own.
+"""
+
+from __future__ import annotations
+
+from opcode import opmap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+
+NAME = "_tomb_vacate"
+STACK = 3  # NULL, the callable, the index; where a body begins the stack is empty
+
+_CONSTANT = 1 << 20  # too large for the instructions that carry a small number themselves
+_TEMPLATE = f"def template():\n {NAME}({_CONSTANT})\n {NAME}({_CONSTANT})\n"
+_EXTENDED_ARG = opmap["EXTENDED_ARG"]
+_LOAD_CONST = opmap["LOAD_CONST"]
+_LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
+_POP_TOP = opmap["POP_TOP"]
+_RESUME = opmap["RESUME"]
+
+
+class SpliceError(Exception):
+    """A function that the prologue can't be put into."""
+
+
+class Prologue:
+    """How a call of the vacate is written on this Python.
+
+    Args:
+        resume: how many bytes RESUME takes, its inline cache included.
+        between: what stands between the units of name and constant (LOAD_GLOBAL's inline cache).
+        after: what follows the constant's unit: the call, its inline cache, POP_TOP.
+        call: how far into `after` the unit stands that makes the call.
+    """
+
+    __slots__ = ("after", "between", "call", "resume")
+
+    def __init__(self, resume: int, between: bytes, after: bytes, call: int) -> None:
+        self.resume = resume
+        self.between = between
+        self.after = after
+        self.call = call
+
+    def emit(self, name: int, const: int) -> bytes:
+        """Write the call; the arguments are the places of the vacate's name and of the index."""
+        name = name << 1 | 1
+        if name < 256 and const < 256:
+            head = bytes((_LOAD_GLOBAL, name))
+            return head + self.between + bytes((_LOAD_CONST, const)) + self.after
+        return _unit(_LOAD_GLOBAL, name) + self.between + _unit(_LOAD_CONST, const) + self.after
+
+
+def _unit(operation: int, argument: int) -> bytes:
+    unit = bytes((operation, argument & 255))
+    argument >>= 8
+    while argument:
+        unit = bytes((_EXTENDED_ARG, argument & 255)) + unit
+        argument >>= 8
+    return unit
+
+
+def after_resume(text: bytes, resume: int) -> int:
+    """Find where a function's body begins: behind its first RESUME.
+
+    What comes before it (MAKE_CELL, COPY_FREE_VARS, RETURN_GENERATOR, POP_TOP) has no inline
+    caches, so each second byte is an operation. RESUME's two lowest bits are 0 where a function
+    starts, and never elsewhere.
+    """
+    at = 0
+    size = len(text)
+    while at < size and text[at] != _RESUME:
+        at += 2
+    if at + resume > size or text[at + 1] & 3:
+        raise SpliceError("no RESUME where a function starts")
+    return at + resume
+
+
+def learn() -> Prologue:
+    """Compile the template and take the call from it.
+
+    Raises:
+        SpliceError: the compiler wrote it in a way this module doesn't understand.
+    """
+    code = _template()
+    text = code.co_code
+    first = text.find(bytes((_LOAD_GLOBAL, 1)))
+    second = text.find(bytes((_LOAD_GLOBAL, 1)), first + 2)
+    call = text[first:second]
+    const = call.find(bytes((_LOAD_CONST, code.co_consts.index(_CONSTANT))))
+    whole = (
+        text[0] == _RESUME
+        and not any(text[1:first])
+        and first > 0
+        and text[second : second + len(call)] == call
+        and const > 0
+        and not any(call[2:const])
+        and call[-2:] == bytes((_POP_TOP, 0))
+        and code.co_stacksize == STACK
+        and len(call) <= 64
+    )
+    if not whole:
+        raise SpliceError("the compiler of this Python writes calls in an unknown way")
+    after = call[const + 2 :]
+    return Prologue(first, call[2:const], after, after.rindex(bytes((opmap["CALL"], 1))))
+
+
+def _template() -> CodeType:
+    module = compile(_TEMPLATE, "<tombs>", "exec", dont_inherit=True, optimize=0)
+    function: CodeType = module.co_consts[0]
+    return function

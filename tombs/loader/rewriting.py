@@ -1,0 +1,207 @@
+"""The rewrite engine: a prologue in each function, which erases itself where that is safe.
+
+The code is made when its module loads, or taken from the cache; what the prologue calls is put into
+the module's globals just before it runs. Code that runs under other globals finds the fallback
+among the builtins. So does code of a module that was reloaded, whose old functions may live on in
+the same globals: there a number alone doesn't say whose it is.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from marshal import dumps
+from sys import _getframe
+
+from tombs.loader.boundary import ours
+from tombs.loader.functions import walk
+from tombs.loader.module import place
+from tombs.loader.rewrite import rewrite
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+    from typing import Any, Final
+
+    from tombs.loader.cache import Entry
+    from tombs.loader.module import Module, Vacate
+    from tombs.loader.namespace import Namespace
+    from tombs.loader.populate import Populator
+
+VACATE: Final = "_tomb_vacate"
+_RUNPY: Final = frozenset({"_get_module_details", "_get_main_module_details"})
+
+
+class Several:
+    """The vacates of a function's versions, where it can't be told which one it is.
+
+    All of them are marked: none may be called dead that was perhaps called.
+
+    Args:
+        vacates: one for each version.
+    """
+
+    __slots__: Final = ("_vacates",)
+
+    def __init__(self, vacates: list[Vacate]) -> None:
+        self._vacates = vacates
+
+    def enter(self, index: int, frame: FrameType) -> None:
+        """Vacate each."""
+        for vacate in self._vacates:
+            vacate.enter(index, frame)
+
+
+class Rewriting:
+    """The engine.
+
+    Args:
+        populator: registers modules.
+        namespace: says which.
+        make_fallback: makes what code under foreign globals calls, from what finds a module's
+            vacate.
+        wake: has `settle` called soon, by another thread.
+    """
+
+    name: Final = "rewrite"
+
+    def __init__(
+        self,
+        populator: Populator,
+        namespace: Namespace,
+        make_fallback: Callable[[Callable[[str, CodeType, int], Any]], object],
+        wake: Callable[[], None],
+    ) -> None:
+        self._populator = populator
+        self._namespace = namespace
+        self._make_fallback = make_fallback
+        self._wake = wake
+        self._files: dict[str, list[Module]] = {}
+
+    def start(self) -> bool:
+        """Make the fallback known."""
+        setattr(builtins, VACATE, self._make_fallback(self._resolve))
+        return True
+
+    def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
+        """Look for rewritten code in the cache."""
+        return self._populator.recall(name, file, payload)
+
+    def arm(
+        self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
+    ) -> CodeType:
+        """Populate a module that is about to run, and give the code to run instead."""
+        names = _globals_to_be(_getframe(2))
+        if entry is None:
+            return self._make(name, code, names, key)
+        made = self._populator.module(name, code)
+        self._populator.populate(made, entry)
+        self._known(made, code, names)
+        return code
+
+    def _make(
+        self, name: str, code: CodeType, names: dict[str, Any], key: int | None = None
+    ) -> CodeType:
+        """Rewrite a module's code, to run in these globals."""
+        module = self._populator.module(name, code)
+        module.functions = walk(code)
+        indexes = {id(function.code): index for index, function in enumerate(module.functions)}
+        changed, module.unknown = rewrite(code, indexes)
+        if not module.unknown:  # what can't be rewritten isn't worth keeping
+            module.key = key
+            # Now: the code that has run is not what it was.
+            module.rewritten = b"" if key is None else dumps(changed)
+        self._known(module, code, names)
+        if self._populator.set_aside(module):
+            self._wake()
+        return changed
+
+    def _known(self, module: Module, code: CodeType, names: dict[str, Any]) -> None:
+        self._files.setdefault(code.co_filename, []).append(module)
+        names[VACATE] = vars(builtins)[VACATE] if VACATE in names else module.vacate
+
+    def failed(self, name: str, fault: Exception) -> None:
+        """Note that a module runs unwatched, since we failed."""
+        self._populator.failed(name, fault)
+
+    def arm_script(self, code: CodeType, names: dict[str, Any]) -> CodeType | None:
+        """Populate the script that is about to run, if it is wanted."""
+        if not self._namespace.of_script(place(code)):
+            return None
+        try:
+            changed = self._make("__main__", code, names)
+        except Exception as fault:
+            if not ours(fault):
+                raise
+            self.failed("__main__", fault)
+            return None
+        return None if changed is code else changed
+
+    def arm_spawned(self, code: CodeType) -> CodeType:
+        """Populate a script that a spawned process is about to run, if it is wanted.
+
+        Its globals aren't there yet: the fallback finds its vacate.
+        """
+        if not self._namespace.of_script(place(code)):
+            return code
+        try:
+            return self._make("__main__", code, {})
+        except Exception as fault:
+            if not ours(fault):
+                raise
+            self.failed("__main__", fault)
+            return code
+
+    def lose_script(self) -> None:
+        """Take the script's functions for unknown: it runs as it was after all."""
+        for found in self._files.values():
+            for module in found:
+                if module.name == "__main__" and module.functions is not None:
+                    for index in range(len(module.functions)):
+                        self._populator.unknown(module, index)
+
+    def _resolve(self, file: str, code: CodeType, index: int) -> Vacate | Several | None:
+        found = self._files.get(file, ())
+        if len(found) > 1:
+            found = [module for module in found if module.has(index, code)]
+            if len(found) > 1:
+                return Several([module.vacate for module in found])
+        if not found:  # it came by pickle from a process that has its module
+            self._populator.stranger(code)
+            return None
+        return found[0].vacate
+
+    def arm_late(self, _name: str, _code: CodeType) -> bool:
+        """Decline: code that exists can't be rewritten."""
+        return False
+
+    def settle(self) -> None:
+        """Do nothing: every call reaches its vacate."""
+
+    def stop(self) -> None:
+        """Leave everything as it is: code that was rewritten goes on calling what it finds.
+
+        That includes finalizers that first run when the interpreter ends. It takes the fallback
+        away from the builtins early, so the names in the modules must stay.
+        """
+
+
+def _globals_to_be(caller: FrameType) -> dict[str, Any]:
+    """Give the globals that a module's code will run in, by who asked for it.
+
+    Where that can't be told they are nobody's, and what runs finds the fallback.
+    """
+    if caller.f_code.co_name == "exec_module":
+        module = caller.f_locals.get("module")
+        return module.__dict__ if isinstance(module, type(sys)) else {}
+    frame: FrameType | None = caller
+    main = sys.modules.get("__main__")
+    while frame is not None and frame.f_code.co_name in _RUNPY:
+        # Looking for one in a directory, runpy takes the main module out of sys.modules.
+        main = frame.f_locals.get("saved_main", main)
+        frame = frame.f_back
+    # `python -m` runs it as the main module; runpy.run_module runs it in globals of their own.
+    if frame is None or frame.f_code.co_name != "_run_module_as_main" or main is None:
+        return {}
+    return main.__dict__
