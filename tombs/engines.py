@@ -1,0 +1,61 @@
+"""The choice of the engine, and what belongs to one of them alone."""
+
+from __future__ import annotations
+
+from tombs.loader.monitoring import Monitoring
+from tombs.runtime.say import say
+from tombs.runtime.vacate import Fallback, Vacate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tombs.loader.namespace import Namespace
+    from tombs.loader.populate import Populator
+    from tombs.loader.rewriting import Rewriting
+    from tombs.runtime.vacate import Markers
+
+
+def start_engine(
+    wanted: str,
+    populator: Populator,
+    namespace: Namespace,
+    wake: Callable[[], None],
+    undo: list[Callable[[], object]],
+) -> Monitoring | Rewriting:
+    """Start an engine.
+
+    Args:
+        wanted: `auto`, `monitoring` or `rewrite`; monitoring falls back where it can't be had.
+        populator: registers the modules that it sees.
+        namespace: says which.
+        wake: has what it set aside populated soon.
+        undo: gets what takes it away again.
+    """
+    if wanted != "rewrite":
+        monitoring = Monitoring(populator, namespace, wake)
+        if monitoring.start():
+            undo.append(monitoring.stop)
+            return monitoring
+        if wanted == "monitoring":
+            say("no tool identifier of sys.monitoring is free: the rewrite engine takes over")
+    from tombs.loader import script, spawned  # noqa: PLC0415 - this engine's alone
+    from tombs.loader.rewriting import Rewriting  # noqa: PLC0415 - this engine's alone
+
+    rewriting = Rewriting(populator, namespace, Fallback, wake)
+    rewriting.start()
+    undo.append(rewriting.stop)
+    if script.watch_script(rewriting.arm_script, rewriting.lose_script):
+        undo.append(script.forget_script)
+    spawned.watch_spawned(rewriting.arm_spawned)
+    return rewriting
+
+
+def make_vacate(engine: str, markers: Markers) -> Vacate:
+    """Make what marks the functions of one module."""
+    erase = None
+    if engine == "rewrite":
+        from tombs.loader import poke  # noqa: PLC0415 - this engine's alone
+
+        erase = poke.erase if poke.can_erase() else None
+    return Vacate(markers, None, erase)

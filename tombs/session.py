@@ -1,0 +1,321 @@
+"""One process's part in a run: where the loader and the runtime meet.
+
+Its life, told in verbs:
+
+    start    open the graveyard, hold the sign of life, start the engine, arm what is loaded,
+             install the finder, open the socket, start the thread, tell descendants of the run
+    fork     park the thread; in the parent go on; in the child take every lock anew and start a
+             thread of its own
+    end      (atexit) stop the thread, register what waits; the last process of the run dumps
+    stop     end, and then undo everything that start did, in reverse
+
+What fails while starting is told once on stderr and undone in the same way; the program runs on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tombs import address, rundir
+from tombs.engines import make_vacate, start_engine
+from tombs.errors import TombsError
+from tombs.identity import interpreter
+from tombs.loader.boundary import ours
+from tombs.loader.finder import Finder
+from tombs.loader.loaded import arm_loaded, first_of
+from tombs.loader.namespace import Namespace
+from tombs.loader.populate import Populator
+from tombs.runtime import ending, forking, leaving, opening
+from tombs.runtime.background import Background
+from tombs.runtime.graveyard import Refused
+from tombs.runtime.housekeeping import Housekeeping
+from tombs.runtime.locks import Leader, Liveness
+from tombs.runtime.say import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Final, Self
+
+    from tombs import config
+    from tombs.loader.cache import Cache
+    from tombs.runtime.server import Server
+    from tombs.runtime.vacate import Vacate
+
+_PATIENCE: Final = 2.0
+
+
+class Session:
+    """Tombs in this process, started; also a context manager that stops it.
+
+    Args:
+        settings: what was settled.
+        environ: the environment of the process; the run is written there for descendants to find.
+        over: called last when all is undone.
+        may_open: files may be opened in the background: no standard stream is closed.
+    """
+
+    def __init__(
+        self,
+        settings: config.Settings,
+        environ: Mapping[str, str],
+        over: Callable[[], object],
+        *,
+        may_open: bool = True,
+    ) -> None:
+        self._settings = settings
+        self._may_open = may_open
+        self._ended = False
+        self._undo: list[Callable[[], object]] = [over]
+        try:
+            self._start(settings, environ)
+        except BaseException:
+            self._undo_all()
+            raise
+
+    @property
+    def path(self) -> str:
+        """The graveyard file."""
+        return self.graveyard.path
+
+    @property
+    def engine(self) -> str:
+        """The engine at work: `rewrite` or `monitoring`."""
+        return self._engine.name
+
+    # Starting
+
+    def _start(self, settings: config.Settings, environ: Mapping[str, str]) -> None:
+        directory = rundir.choose(settings.dir, environ)
+        run = environ.get("TOMBS_RUN") or rundir.run_id(_application(settings))
+        self._stem = opening.stem(directory, run)
+        namespace = Namespace(settings.namespace, settings.exclude)
+        who = opening.identity(
+            run, settings.namespace, settings.exclude, settings.engine, settings.release
+        )
+        self.graveyard, self._first = opening.open_graveyard(
+            self._stem, settings.slots, settings.strings, who
+        )
+        self._undo.append(self.graveyard.close)
+        self._liveness = Liveness(self.graveyard.path)
+        self._undo.append(self._liveness.leave)
+        cache = rundir.cache(settings.cache, directory, environ)
+        self._populator = Populator(
+            self.graveyard, self._make_vacate, Refused, say, lambda: self._open_cache(cache)
+        )
+        self._background = Background((), say)
+        self._undo.append(self._stop_background)
+        self._engine = start_engine(
+            settings.engine, self._populator, namespace, self._wake, self._undo
+        )
+        self._finder = Finder(namespace, self._engine)
+        self._unwatched = arm_loaded(self._engine, namespace, self._populator)
+        if self._unwatched:
+            say(f"not watched, since loaded before Tombs started: {first_of(self._unwatched)}")
+        self._finder.install()
+        self._undo.append(self._finder.remove)
+        self.address: address.Address | None = None
+        sweep = (directory, rundir.application(run)) if self._may_open else None
+        self._keeping = Housekeeping(
+            self.graveyard,
+            self._liveness,
+            self.settle,
+            self._populator.flush,
+            sweep,
+            self._nothing_watched,
+        )
+        self._background.add(self._keeping)
+        self._leader: Leader | None = None
+        self._server = self._make_server(settings)
+        if self._server is not None:
+            self._background.add(self._server)
+        self._undo.append(self._stop_background)
+        self._background.start()
+        self._undo.append(leaving.watch_exit(self._last_words))
+        self._main_thread = leaving.main_thread()
+        self._put("TOMBS_RUN", run)
+        self._put("TOMBS_PYTHON", interpreter())
+
+    def _stop_background(self) -> bool:
+        return self._background.stop(_PATIENCE)
+
+    def _last_words(self) -> None:
+        guarded(self.before_fork)  # the same is to be done: hold the thread, leave nothing waiting
+        self._background.unpark()
+
+    def _put(self, name: str, value: str) -> None:
+        """Set a variable for the descendants, until this is undone."""
+        before = os.environ.get(name)
+        os.environ[name] = value
+        if before is None:
+            self._undo.append(lambda: os.environ.pop(name, None))
+        else:
+            self._undo.append(lambda: os.environ.update({name: before}))
+
+    def _undo_all(self) -> None:
+        while self._undo:
+            guarded(self._undo.pop())
+
+    def _make_vacate(self) -> Vacate:
+        return make_vacate(self._engine.name, self.graveyard.markers)
+
+    def _open_cache(self, where: str | None) -> Cache | None:
+        if where is None:
+            return None
+        from tombs.loader.cache import Cache  # noqa: PLC0415 - not where nothing is watched
+
+        return Cache(where, self._engine.name)
+
+    def _make_server(self, settings: config.Settings) -> Server | None:
+        where = settings.socket or f"unix://{self._stem}{rundir.SOCKET}"
+        try:
+            self.address = address.parse(where)
+            if self.address is None:
+                return None
+            from tombs.runtime import server  # noqa: PLC0415 - not where the socket is off
+
+            self._leader = Leader(self._stem + rundir.SERVE)
+            self._undo.append(self._leader.close)
+            made = server.Server(self, self.address, self._leader, settings.format)
+            made.open()
+            self._undo.append(lambda: made.close(unlink=True))
+        except (OSError, TombsError) as fault:
+            say(f"the socket is off: {getattr(fault, 'message', None) or fault}")
+            self.address = None
+            return None
+        return made
+
+    def _wake(self) -> None:
+        self._background.wake()
+
+    # What the server sends
+
+    def lines(self, form: str) -> Iterator[bytes]:
+        """Yield all tombs' wire lines, what had to wait registered before."""
+        self.settle()
+        return self.graveyard.lines(form)
+
+    def raw(self) -> Iterator[memoryview]:
+        """Yield the graveyard file, what had to wait registered before."""
+        self.settle()
+        return self.graveyard.raw()
+
+    def settle(self, seconds: float | None = None, patience: float = 0.0) -> int:
+        """Register what had to wait, for so many seconds; gives how many modules wait still."""
+        held = self._background.hold()  # or it may be in the middle of one
+        try:
+            self._engine.settle()
+            return self._populator.settle(seconds, patience)
+        finally:
+            if held:
+                self._background.let_go()
+
+    # Forking
+
+    def before_fork(self) -> None:
+        """Put the thread out of the way: no lock of ours is to be held in the child."""
+        forking.load_ahead()
+        self._background.park()
+        self.settle()  # or every child would do the same work
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._background.unpark()
+
+    def after_fork_in_child(self) -> None:
+        """Become a process of its own, at once: its next line may give up the rights to do so."""
+        self._first = False
+        guarded(self.graveyard.lock.reborn)
+        guarded(self._liveness.hold)
+        if self._leader is not None:
+            guarded(self._leader.reborn)
+        guarded(self._background.reborn)
+        self._in_thread = leaving.watch_thread(self._main_thread, self._thread_ends)
+
+    def _thread_ends(self) -> None:
+        stopped = guarded(self._stop_background)
+        guarded(self.settle)
+        if self._server is not None and stopped:
+            self._server.close(unlink=False)
+
+    # Ending
+
+    def end(self) -> bool:
+        """End in order, the engine still at work for finalizers to come.
+
+        Returns:
+            Whether the run ends with this process.
+        """
+        if self._ended:
+            return False
+        self._ended = True
+        stopped = self._stop_background()
+        guarded(lambda: self.settle(patience=_PATIENCE / 2))
+        guarded(self._keeping.tidy)
+        last = self._liveness.leave()
+        if self._server is not None and stopped:  # else it may be in the middle of a step
+            self._server.close(unlink=last)
+        if last:
+            self._nothing_watched()
+            self.graveyard.end()
+        self._dump(last=last)
+        return last
+
+    def _dump(self, *, last: bool) -> None:
+        target, form = self._settings.dump, self._settings.format
+        try:
+            if isinstance(target, int):
+                if self._first:
+                    ending.dump_to_descriptor(target, self.graveyard.lines(form))
+            elif target is not None and last:
+                ending.dump_to_path(target, self.graveyard.lines(form))
+        except OSError as fault:
+            say(f"the dump to {target} failed: {fault.strerror}")
+
+    def _nothing_watched(self) -> None:
+        if not (self.graveyard.anything() or self._populator.modules or self._unwatched):
+            chosen = ", ".join(self._settings.namespace)
+            if chosen:
+                say(f"nothing is watched: no module within {chosen} was loaded")
+            else:
+                say(
+                    "nothing is watched: no first-party module was loaded; name a namespace with -n"
+                )
+
+    def stop(self) -> None:
+        """Stop watching; the graveyard stays as it is. A second time it does nothing."""
+        if self._ended:
+            return
+        self._finder.remove()
+        self.end()
+        self._undo_all()
+
+    def __enter__(self) -> Self:
+        """Give the session itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def _application(settings: config.Settings) -> str:
+    if settings.namespace and settings.namespace[0] != "*":
+        return settings.namespace[0]
+    return os.path.basename(sys.argv[0] if getattr(sys, "argv", None) else "python")
+
+
+def guarded(action: Callable[[], object]) -> object:
+    """Do something where nothing may be raised; but let pass what a signal's handler raises.
+
+    Returns:
+        What it gave; None where it failed.
+    """
+    try:
+        return action()
+    except Exception as fault:
+        if not ours(fault):
+            raise
+        say(f"a step failed: {type(fault).__name__}: {fault}")
+        return None
