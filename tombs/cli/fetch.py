@@ -1,0 +1,66 @@
+"""The command `tombs fetch`: prints the tombs of a program, running or finished."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tombs import address, snapshot, wire
+from tombs.client.connect import fetch
+from tombs.client.graveyards import the_live_one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.command("fetch")
+@click.argument("source", metavar="[SOURCE]", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(wire.FORMATS),
+    default="json",
+    show_default=True,
+    help="How each tomb is written.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    envvar="TOMBS_DIR",
+    metavar="PATH",
+    help="The run directory to look in where no SOURCE is given (TOMBS_DIR).",
+)
+def command(source: str | None, form: str, directory: str | None) -> None:
+    """Print the tombs of a program, a line each.
+
+    SOURCE is a unix:// or tcp:// address, a socket's path, or a graveyard file, live or finished.
+    Reading the file costs the program nothing. Without SOURCE the only live graveyard of the run
+    directory is read.
+    """
+    out = sys.stdout.buffer
+    for chunk in tombs(source or the_live_one(directory, os.environ), form):
+        out.write(chunk)
+
+
+def tombs(source: str, form: str) -> Iterator[bytes]:
+    """Give the wire lines of a source in pieces.
+
+    Raises:
+        TombsError: it can't be reached or read.
+    """
+    if "://" in source or _is_socket(source):
+        place = address.parse(source)
+        if place is not None:
+            return fetch(place, f"tombs {form}")
+    return snapshot.read(source).lines(form)
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,70 @@
+"""The command `tombs`: a group whose commands are loaded only when they are asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from tombs.cli.entry import invoke
+from tombs.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Final
+
+# Name of the command, which is its module's too, and what `tombs --help` says of it.
+# The module's `command` is the click command.
+COMMANDS: Final = {
+    "fetch": "Print the tombs of a program, running or finished.",
+    "ls": "List the graveyards of this machine, live and finished.",
+    "status": "Tell how much is dead, and how long it was watched.",
+    "report": "Show where the dead code is, in the terminal or as one HTML page.",
+    "why": "Tell everything that is known of one function.",
+    "snapshot": "Save a graveyard, dead and alive, with what makes it evidence.",
+    "merge": "Unite saved snapshots into one.",
+    "inventory": "List every function that a source tree has, without importing it.",
+    "diff": "Compare two deployments, and hold them against limits.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and summary; loads the module of the one that runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
+        """Give the names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click calls it so
+        """Load one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"tombs.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - a module of ours without its command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click calls it so
+        """Write the summaries without loading a single module."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    help="Read graveyards: what a program under `tombs-run` has loaded and never called.",
+    epilog="`tombs COMMAND --help` tells more of a command.",
+)
+@click.version_option(__version__, prog_name="tombs")
+def group() -> None:
+    """Hold the commands."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tombs` and give its exit code."""
+    return invoke(group, argv, "tombs")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

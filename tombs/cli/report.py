@@ -1,0 +1,113 @@
+"""The command `tombs report`: where the dead code is, in the terminal or as one HTML file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import click
+
+from tombs.cli.entry import tell
+from tombs.cli.sources import chosen, demand_options, directory_option, gather, progress
+from tombs.errors import TombsError
+from tombs.evidence import files
+from tombs.evidence.standing import Demands, Standings
+from tombs.formats.words import clean, count
+from tombs.report import text
+from tombs.report.blame import ages, worth_asking
+from tombs.report.report import Report
+from tombs.report.tested import Tests
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_ADVICE = "Install what is missing: pip install 'tombs[report]'"
+
+
+@click.command("report")
+@click.argument("source", metavar="[SOURCE]", required=False)
+@click.option(
+    "--source",
+    "trees",
+    metavar="DIR",
+    multiple=True,
+    help="A source tree: tells never loaded from never called, knows stubs; its code is shown,"
+    " with owner (CODEOWNERS) and last change (git).",
+)
+@click.option("--html", metavar="FILE", help="Write one self-contained HTML file.")
+@click.option(
+    "--tests",
+    metavar="FILE",
+    help="The graveyard of the test suite (pytest --tombs): tells which dead functions it calls.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="How many levels of packages the terminal shows.",
+)
+@click.option("--git/--no-git", default=True, help="Ask git when dead code was last changed.")
+@demand_options
+@directory_option
+def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - one value an option
+    """Show where the dead code is: a tree of packages, or with --html a page to explore.
+
+    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or - for standard
+    input; without it, the only live graveyard of the run directory.
+    """
+    html = given["html"]
+    if html is not None:
+        _check_for_what_html_needs()
+    place = chosen(source, given["directory"])
+    if place == "-" == given["tests"]:
+        raise click.UsageError("only one of SOURCE and --tests can be standard input")
+    evidence = gather(place, trees)
+    tests = Tests(gather(given["tests"])) if given["tests"] else None
+    standings = Standings(evidence, Demands(given["min_window"], given["min_processes"]))
+    report = Report(evidence.applications(), standings, trees, tests)
+    if html is None:
+        for line in text.render(report, _style(), given["depth"]):
+            click.echo(line)
+        return
+    if given["git"]:
+        _ask_git(report)
+    _write(report, html)
+
+
+def _check_for_what_html_needs() -> None:
+    missing = [name for name in ("jinja2", "pygments") if find_spec(name) is None]
+    if missing:
+        raise TombsError(f"--html needs {' and '.join(missing)}: not installed here", _ADVICE)
+
+
+def _style() -> text.Style:
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    color = color and os.environ.get("TERM") != "dumb"
+    try:
+        "█▒·…".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return text.Style(color, ascii_only=True)
+    return text.Style(color)
+
+
+def _ask_git(report: Report) -> None:
+    asked = worth_asking(report.modules)
+    for found in progress(ages(asked), "asking git", len(asked)):
+        report.ages.update(found)
+        report.unasked += not found
+
+
+def _write(report: Report, path: str) -> None:
+    from tombs.report.page import render  # noqa: PLC0415 - only HTML needs jinja2 and pygments
+
+    pieces = len(report.modules) + sum(bool(module.path) for module in report.modules) + 5
+    files.write(path, progress(render(report), "writing", pieces))
+    if report.unasked and report.ages:
+        modules = count(report.unasked, "module")
+        tell("tombs", f"git told nothing of {modules}: not committed, or no time left")
+    if path != "-":
+        tell("tombs", f"{clean(path)} is written; a browser shows it")

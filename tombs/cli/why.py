@@ -1,0 +1,111 @@
+"""The command `tombs why`: everything that is known of one function."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from tombs.cli.sources import chosen, demand_options, directory_option, gather
+from tombs.errors import TombsError
+from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Demands, Standings
+from tombs.formats.paths import Paths
+from tombs.formats.words import clean, count, exposure_lines
+from tombs.references import references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Final
+
+    from tombs.evidence.standing import Standing
+
+_MOST: Final = 20
+_TOLD: Final = {
+    DEAD: "dead: loaded, and never called while it was watched",
+    ALIVE: "alive: it was called",
+    UNKNOWN: "unknown",
+    NEVER_LOADED: "never loaded: its module was never imported",
+    STUB: "a stub: nobody is meant to call it",
+}
+
+
+@click.command("why")
+@click.argument("name")
+@click.argument("source", metavar="[SOURCE]", required=False)
+@click.option(
+    "--source",
+    "trees",
+    metavar="DIR",
+    multiple=True,
+    help="A source tree: tells never loaded from never called, knows stubs, finds references.",
+)
+@demand_options
+@directory_option
+def command(
+    name: str,
+    source: str | None,
+    trees: tuple[str, ...],
+    min_window: int,
+    min_processes: int,
+    directory: str | None,
+) -> None:
+    """Tell everything that is known of one function.
+
+    NAME is its dotted name, or the end of it: app.billing.Invoice.void, Invoice.void, or void.
+    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or -; without it, the
+    only live graveyard of the run directory.
+    """
+    place = chosen(source, directory)
+    standings = Standings(gather(place, trees), Demands(min_window, min_processes))
+    found = find(standings, name)
+    if not found:
+        raise TombsError(
+            f"{clean(place)}: there is no function {clean(name)}",
+            "It may never have been loaded: --source DIR adds what the source has.",
+        )
+    paths = Paths(below=trees)
+    for standing in found[:_MOST]:
+        for line in _told(standing, paths):
+            click.echo(line)
+        click.echo()
+    if len(found) > _MOST:
+        click.echo(f"and {len(found) - _MOST} more of that name; say more of it")
+        return
+    if trees:
+        for line in _references(trees, {one.qualname.rpartition(".")[2] for one in found}):
+            click.echo(line)
+
+
+def find(standings: Standings, name: str) -> list[Standing]:
+    """Find functions by dotted name or identity, or else by the end of it."""
+    wanted = name.replace("::", ".").replace(":", ".")
+    everything = standings.functions.values()
+    exact = [one for one in everything if one.name == wanted]
+    ending = f".{wanted}"
+    return exact or sorted(
+        (one for one in everything if one.name.endswith(ending) or f".{one.qualname}" == ending),
+        key=lambda one: one.id,
+    )
+
+
+def _told(standing: Standing, paths: Paths) -> Iterator[str]:
+    yield clean(standing.name)
+    why = f" ({clean(standing.why)})" if standing.why else ""
+    yield f"  {_TOLD[standing.state]}{why}"
+    if standing.stub and standing.state != STUB:
+        yield f"  stub: {standing.stub}"
+    yield f"  {clean(paths.of(standing))}:{standing.start}-{standing.end}"
+    for line in exposure_lines(standing.exposure):
+        yield f"  {line}"
+
+
+def _references(trees: Sequence[str], names: set[str]) -> Iterator[str]:
+    for name in sorted(names - {"<lambda>"}):
+        found = [one for tree in trees for one in islice(references(tree, name), _MOST + 1)]
+        yield f"{count(min(len(found), _MOST), 'reference')} to {clean(name)} in the source" + (
+            " and more" if len(found) > _MOST else ""
+        )
+        yield "  (a search for the name, not a proof: other things may have it, calls may hide it)"
+        for one in found[:_MOST]:
+            yield f"  {clean(one.file)}:{one.line}  {clean(one.text)[:70]}"

@@ -1,0 +1,120 @@
+"""Opens evidence wherever it is: a running program, a graveyard file, a saved snapshot, a pipe."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from tombs import address, layout
+from tombs.client.connect import fetch
+from tombs.errors import GraveyardError
+from tombs.evidence import taken
+from tombs.evidence.compression import faults, reader
+from tombs.evidence.model import Evidence
+from tombs.evidence.reading import Reader
+from tombs.snapshot import Snapshot
+from tombs.snapshot import read as read_graveyard
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterator
+    from typing import Final
+
+    from tombs.evidence.reading import Item, Known
+
+STANDARD_INPUT: Final = "-"
+_TIMEOUT: Final = 30.0
+_LARGEST: Final = 5 << 30  # bytes of a graveyard: the most strings and slots that can be asked for
+_HELP: Final = (
+    "Evidence is a unix:// or tcp:// address, a graveyard file, what `tombs snapshot` saved, or -."
+)
+
+
+def load(source: str, timeout: float = _TIMEOUT) -> Evidence:
+    """Read all evidence of one source.
+
+    Args:
+        source: a `unix://` or `tcp://` address, the path of a socket, of a graveyard file or of a
+            saved snapshot (compressed or not), or `-` for either of the two on standard input.
+        timeout: seconds to wait for a program's answer.
+
+    Raises:
+        TombsError: it can't be reached or read, with its name and, where it has lines, the line.
+    """
+    evidence = Evidence()
+    for item, key in items(source, {}, timeout):
+        evidence.add(item, key)
+    return evidence
+
+
+def items(source: str, known: Known, timeout: float = _TIMEOUT) -> Iterator[Item]:
+    """Yield a source's evidence in pieces, each with its digest where that is known.
+
+    Args:
+        source: as `load` takes it.
+        known: modules that were read before; they are added to.
+        timeout: seconds to wait for a program's answer.
+    """
+    if "://" in source or _is_socket(source):
+        place = address.parse(source)
+        if place is not None:
+            data = b"".join(fetch(place, "graveyard", timeout))
+            yield from _taken(Snapshot(data, str(place)))
+            return
+    with _opened(source) as (stream, name):
+        try:
+            plain = reader(stream, name)
+            first = plain.peek(len(layout.MAGIC))[: len(layout.MAGIC)]
+        except faults() as fault:
+            raise GraveyardError(f"{name}:1: can't be read: {fault}", _HELP) from None
+        if first == layout.MAGIC:
+            # A file of its own is sparse, and known to be there as a whole.
+            whole = plain is stream and name == source and os.path.isfile(source)
+            yield from _taken(read_graveyard(source) if whole else _graveyard(plain, name))
+        elif first[:1] in {b"", b"{"}:
+            yield from Reader(plain, name, known).items()
+        else:
+            raise GraveyardError(f"{name}:1: neither a graveyard nor a saved snapshot", _HELP)
+
+
+def _taken(snapshot: Snapshot) -> Iterator[Item]:
+    for item in taken.items(snapshot):
+        yield item, None
+
+
+def _graveyard(stream: io.BufferedReader, name: str) -> Snapshot:
+    """Read a graveyard that isn't a file of its own, no further than it says."""
+    try:
+        data = stream.read(layout.HEADER_SIZE)
+        if len(data) == layout.HEADER_SIZE:
+            fields = layout.HEADER.unpack_from(data)
+            size = min(fields[5] + fields[9], _LARGEST)
+            data += stream.read(max(size - len(data), 0))
+            left = min(layout.regions(fields[3], fields[6])[2], _LARGEST) - len(data)
+            while left > 0 and (piece := stream.read(min(left, 1 << 20))):
+                left -= len(piece)  # nobody's bytes; but who writes into a pipe isn't cut off
+    except faults() as fault:
+        raise GraveyardError(f"{name}: can't be read on: {fault}") from None
+    return Snapshot(data, name)
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[tuple[io.BufferedReader, str]]:
+    if source == STANDARD_INPUT:
+        yield cast("io.BufferedReader", sys.stdin.buffer), "standard input"
+        return
+    try:
+        with open(source, "rb") as file:
+            yield file, source
+    except (FileNotFoundError, IsADirectoryError, PermissionError, NotADirectoryError) as fault:
+        raise GraveyardError(f"{source}: {fault.strerror}", _HELP) from None
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,83 @@
+"""Evidence taken from a graveyard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tombs import layout
+from tombs.errors import GraveyardError
+from tombs.evidence.model import ALIVE, TOMB, UNKNOWN, Function, Module, Note, Run, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+    from tombs.block import Image
+    from tombs.snapshot import Block, Snapshot
+
+# Any value of a marker that isn't known means that nobody knows.
+_STATES: Final = bytes(
+    ord({layout.POPULATED: TOMB, layout.VACATED: ALIVE}.get(value, UNKNOWN)) for value in range(256)
+)
+
+
+def items(snapshot: Snapshot) -> Iterator[Run | Seen]:
+    """Yield the run, and what it has seen of each module.
+
+    Raises:
+        GraveyardError: what identifies the run, or a note, is spoiled.
+    """
+    run = _run(snapshot)
+    yield run
+    code = str(run.about.get("bytecode", ""))
+    for block, image in snapshot.modules:
+        states = snapshot.of(block).translate(_STATES).decode()
+        if block.late:  # loaded before watching began: not seen called is not known
+            states = states.replace(TOMB, UNKNOWN)
+        yield Seen(_module(image, code), states, {run.key: _when(block, run)})
+
+
+def _when(block: Block, run: Run) -> int:
+    """Give when watching began, not before the run did: clocks are set."""
+    return min(max(block.when, run.created), run.seen)
+
+
+def _module(image: Image, code: str) -> Module:
+    starts, ends, hashes = image.starts, image.ends, image.hashes
+    return Module(
+        image.module,
+        image.file,
+        code,
+        tuple(
+            Function(
+                image.qualname(index),
+                starts[index],
+                ends[index],
+                image.method(index),
+                f"{hashes[index]:016x}" if hashes[index] else "",
+            )
+            for index in range(image.count)
+        ),
+    )
+
+
+def _run(snapshot: Snapshot) -> Run:
+    try:
+        notes = frozenset(_note(value) for value in snapshot.notes())
+    except (ValueError, KeyError, TypeError) as fault:
+        raise GraveyardError(f"{snapshot.source}: a note in it is spoiled: {fault}") from None
+    return Run(
+        snapshot.identity(),
+        snapshot.created,
+        max(snapshot.seen, snapshot.created),
+        snapshot.ended,
+        snapshot.processes,
+        snapshot.dropped,
+        notes,
+    )
+
+
+def _note(value: dict[str, Any]) -> Note:
+    return Note(
+        str(value["note"]), str(value["module"]), int(value["functions"]), str(value["reason"])
+    )

@@ -1,0 +1,68 @@
+"""What all forms of a diff say alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tombs.evidence.durations import moment, show
+from tombs.evidence.standing import DEAD, STATES
+
+if TYPE_CHECKING:
+    from typing import Final
+
+    from tombs.diff import Change, Side
+    from tombs.evidence.exposure import Exposure
+
+_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def clean(text: str) -> str:
+    """Make a text harmless: what doesn't print (control characters, half surrogates) is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else "?"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Write a number of things."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def exposure_lines(exposure: Exposure) -> list[str]:
+    """Say what evidence is worth, in lines."""
+    if not exposure.runs:
+        return ["no run: nothing was watched"]
+    shown = ", ".join(map(clean, exposure.releases[:5]))
+    if len(exposure.releases) > 5:
+        shown += f" and {len(exposure.releases) - 5} more"
+    word = "release" if len(exposure.releases) == 1 else "releases"
+    label = f"{word} {shown}" if shown else "no release named"
+    by = f"{count(exposure.runs, 'run')}, {count(exposure.processes, 'process', 'processes')}"
+    return [f"watched {show(exposure.watched)} since {moment(exposure.since)}", f"{by}, {label}"]
+
+
+def states_line(counts: dict[str, int]) -> str:
+    """Say how many functions have which state."""
+    total = sum(counts.values())
+    parts = [f"{counts[state]:,} {state}" for state in STATES if counts[state] or state == DEAD]
+    return f"{count(total, 'function')}: {', '.join(parts)}"
+
+
+def side_lines(side: Side) -> list[str]:
+    """Say of one side of a diff what it is worth and what it has."""
+    return [*exposure_lines(side.exposure), states_line(side.counts)]
+
+
+def remark(change: Change) -> str:
+    """Say what must be said beside a change; often nothing."""
+    parts = [change.why] if change.why else []
+    if change.body == "changed" and change.kind != "changed":
+        parts.append("its code changed")
+    return clean("; ".join(parts))

@@ -1,0 +1,61 @@
+"""Evidence of many runs, united."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tombs.errors import GraveyardError
+from tombs.evidence.model import Evidence, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tombs.evidence.model import Listed, Seen
+
+
+def merge(parts: Iterable[Evidence]) -> Evidence:
+    """Unite evidence: inventories united, calls ORed, exposure by run, the larger counters kept.
+
+    Associative, commutative and idempotent: what is merged in whatever order, and however often,
+    gives the same.
+    """
+    united = Evidence()
+    for part in parts:
+        for item in part.items():
+            united.add(item)
+    return united
+
+
+class Merging:
+    """Evidence that is united as it is read, a piece at a time: no source is held as a whole.
+
+    Args:
+        one_application: refuse evidence of another application than the first.
+    """
+
+    def __init__(self, *, one_application: bool = True) -> None:
+        self.evidence = Evidence()
+        self._one = one_application
+        self._first: tuple[str, str] | None = None  # application, and the source that named it
+
+    def add(self, items: Iterable[tuple[Run | Seen | Listed, bytes | None]], source: str) -> None:
+        """Take in a source's evidence.
+
+        Raises:
+            GraveyardError: it is of another application.
+        """
+        for item, key in items:
+            if isinstance(item, Run) and self._one:
+                self._check(item, source)
+            self.evidence.add(item, key)
+
+    def _check(self, run: Run, source: str) -> None:
+        if self._first is None:
+            self._first = run.application, source
+        application, first = self._first
+        if run.application != application:
+            raise GraveyardError(
+                f"{source}: is of the application {run.application!r}, and {first} of"
+                f" {application!r}",
+                "Evidence of two applications is mixed only with --across-applications.",
+            )
