@@ -1,0 +1,223 @@
+"""The commands that read evidence: snapshot, merge, inventory, status, diff and why."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support_evidence import evidence, run, save
+from tombs.cli.main import main
+from tombs.client.source import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD = {"shop.cart": {"Cart.total": "alive", "Cart.void": "dead", "add": "alive"}}
+NEW = {"shop.cart": {"Cart.total": "dead", "Cart.void": "dead", "add": "alive"}}
+
+
+class Place:
+    """A directory with two snapshots and a source tree, and what a command says there."""
+
+    def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.path = path
+        self._capsys = capsys
+        self.old = save(evidence(OLD, by=run("shop-1", release="1")), path / "old.json")
+        self.new = save(evidence(NEW, by=run("shop-2", release="2")), path / "new.json")
+        (path / "src/shop").mkdir(parents=True)
+        (path / "src/shop/__init__.py").touch()
+        (path / "src/shop/cart.py").write_text(
+            "class Cart:\n    def total(self): return 1\n    def void(self): ...\n"
+            "def add(cart): return cart.total()\n"
+        )
+        (path / "src/shop/old.py").write_text("def forgotten(): return 'shop.cart:add'\n")
+
+    def tombs(self, *args: str, code: int = 0) -> str:
+        """Run a command, hold it to its exit code, and give what it printed."""
+        assert main(list(args)) == code
+        self.out, self.err = self._capsys.readouterr()
+        return self.out
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    """Stand in such a directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    return Place(tmp_path, capsys)
+
+
+def test_snapshot_saves_with_the_source(place: Place) -> None:
+    """What the source has goes along, and status tells it apart."""
+    place.tombs("snapshot", place.old, "--source", "src", "-o", "it.json.gz")
+    assert {one.name for one in load("it.json.gz").listed.values()} == {
+        "shop",
+        "shop.cart",
+        "shop.old",
+    }
+    told = place.tombs("status", "it.json.gz")
+    assert told.splitlines()[:3] == [
+        "shop",
+        "  watched 1d since 2026-09-21 14:13 UTC",
+        "  1 run, 4 processes, release 1",
+    ]
+    assert "4 functions: 0 dead, 2 alive, 1 never loaded, 1 stub" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_status_by_package_and_as_json(place: Place) -> None:
+    """The table ends in a share; JSON has the same numbers."""
+    told = place.tombs("status", place.old, "--depth", "1")
+    assert told.splitlines()[-1].split() == ["shop", "3", "1", "2", "33"]
+    found = json.loads(place.tombs("status", place.old, "--format", "json"))
+    assert found["functions"]["dead"] == found["packages"]["shop.cart"]["dead"] == 1
+    assert found["exposure"]["releases"] == ["1"]
+
+
+def test_status_takes_no_verdict_on_too_little(place: Place) -> None:
+    """A day is not a week."""
+    assert "0 dead, 2 alive, 1 unknown" in place.tombs("status", place.old, "--min-window", "7d")
+
+
+def test_merge_unites(place: Place) -> None:
+    """What was called in either is alive; order and repetition say nothing."""
+    place.tombs("merge", place.old, place.new, "-o", "one.json")
+    place.tombs("merge", place.new, place.old, place.new, "-o", "two.json")
+    assert (place.path / "one.json").read_bytes() == (place.path / "two.json").read_bytes()
+    told = place.tombs("status", "one.json")
+    assert "3 functions: 1 dead, 2 alive" in told
+    assert "2 runs, 8 processes, releases 1, 2" in told
+
+
+def test_merge_of_a_bad_file_writes_nothing(place: Place) -> None:
+    """What stood there stays; file and line are named."""
+    (place.path / "bad.json").write_bytes((place.path / "old.json").read_bytes()[:-9])
+    (place.path / "out.json").write_text("before")
+    place.tombs("merge", place.old, "bad.json", "-o", "out.json", code=2)
+    assert place.err.startswith("tombs: bad.json:5: the line is cut short\n")
+    assert (place.path / "out.json").read_text() == "before"
+
+
+@pytest.mark.parametrize("command", ["merge", "diff"])
+def test_two_applications_are_not_mixed(place: Place, command: str) -> None:
+    """Unless that is asked for."""
+    other = save(evidence(NEW, by=run("bank-1", application="bank")), place.path / "bank.json")
+    end = ["-o", "out.json"] if command == "merge" else []
+    place.tombs(command, place.old, other, *end, code=2)
+    assert "bank.json: is of the application 'bank'" in place.err
+    place.tombs(command, place.old, other, *end, "--across-applications")
+
+
+def test_inventory_lists_and_saves(place: Place) -> None:
+    """A line each with its stub; saved, it merges with a snapshot."""
+    lines = place.tombs("inventory", "--source", "src").splitlines()
+    assert lines == [
+        "shop/cart.py:2  shop.cart.Cart.total",
+        "shop/cart.py:3  shop.cart.Cart.void  [body is ...]",
+        "shop/cart.py:4  shop.cart.add",
+        "shop/old.py:1  shop.old.forgotten",
+    ]
+    place.tombs("inventory", "--source", "src", "-n", "shop.cart", "-o", "inv.json")
+    place.tombs("merge", place.old, "inv.json", "-o", "both.json")
+    assert "2 alive, 1 stub" in place.tombs("status", "both.json")
+
+
+def test_diff_says_and_ends_as_its_gates(place: Place) -> None:
+    """0 passed, 1 failed."""
+    told = place.tombs("diff", place.old, place.new)
+    assert "newly-dead (1)" in told
+    assert "shop.cart.Cart.total" in told
+    assert "\x1b" not in told
+    assert "still-dead (1)" in told
+    assert "src/shop/cart.py:" in place.tombs("diff", place.old, place.new, "--source", "src")
+    place.tombs("diff", place.old, place.new, "--fail-on", "resurrected,removed-alive")
+    place.tombs("diff", place.old, place.new, "--fail-on", "newly-dead", code=1)
+    place.tombs("diff", place.old, place.new, "--max-dead", "2", "--max-dead-growth", "1")
+    place.tombs("diff", place.old, place.new, "--max-dead", "1", code=1)
+    place.tombs("diff", place.old, place.new, "--max-dead-growth", "0", code=1)
+    place.tombs("diff", place.old, place.new, "--fail-on", "newly-dead", "--min-window", "2d")
+
+
+def test_diff_ignores_until_a_day(place: Place) -> None:
+    """An entry that holds lets pass, one that has expired fails, one that is wrong is an error."""
+    ignore = place.path / "ignore"
+    ignored = (place.old, place.new, "--fail-on", "newly-dead", "--ignore", "ignore")
+    ignore.write_text("shop.cart.Cart.total 2999-01-01 soon\n")
+    place.tombs("diff", *ignored)
+    ignore.write_text("shop.cart.Cart.total 2020-01-01 soon\n")
+    assert "ignore:1: shop.cart.Cart.total expired on 2020-01-01" in place.tombs(
+        "diff", *ignored, code=1
+    )
+    ignore.write_text("shop.cart.Cart.total\n")
+    place.tombs("diff", *ignored, code=2)
+    assert "ignore:1: there is no date" in place.err
+
+
+def test_diff_in_several_forms_at_once(place: Place) -> None:
+    """One to standard output, the others to files."""
+    shown = place.tombs(
+        "diff", place.old, place.new, "--format", "jsonl", "--format", "sarif=it.sarif"
+    )
+    assert json.loads(shown.splitlines()[0])["format"] == "tombs diff"
+    assert json.loads((place.path / "it.sarif").read_text())["version"] == "2.1.0"
+
+
+def test_github_gets_a_summary(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appended to what other steps wrote, and never beyond what GitHub takes."""
+    summary = place.path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    summary.write_text("before\n")
+    assert place.tombs("diff", place.old, place.new, "--format", "github").startswith("::warning ")
+    assert summary.read_text().startswith("before\n## Tombs: 2 dead functions, 1 before\n")
+    summary.write_text("x" * ((1 << 20) - 200))
+    place.tombs("diff", place.old, place.new, "--format", "github")
+    assert summary.stat().st_size <= 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--fail-on", "newly-ded"], "'newly-ded' is no class"),
+        (["--format", "xml"], "'xml'"),
+        (["--format", "text", "--format", "json"], "only one"),
+        (["--format", "sarif="], "=FILE"),
+        (["--min-window", "7"], "7d, 12h"),
+        (["--ignore", "nowhere"], "nowhere: can't be read"),
+        (["--source", "nowhere"], "nowhere: there is no such directory"),
+    ],
+)
+def test_wrong_use_is_an_error(place: Place, args: list[str], told: str) -> None:
+    """Exit code 2, and what is allowed."""
+    place.tombs("diff", place.old, place.new, *args, code=2)
+    assert told in place.err
+
+
+def test_both_sides_cannot_be_standard_input(place: Place) -> None:
+    """There is only one."""
+    place.tombs("diff", "-", "-", code=2)
+    assert "only one of OLD and NEW" in place.err
+
+
+def test_why_tells_all_there_is(place: Place) -> None:
+    """State, place, exposure, stub, and where the source speaks of it."""
+    told = place.tombs("why", "Cart.void", place.old, "--source", "src")
+    assert "shop.cart.Cart.void\n  a stub: nobody is meant to call it (body is ...)\n" in told
+    told = place.tombs("why", "shop.cart.add", place.old, "--source", "src")
+    assert "  alive: it was called\n  src/shop/cart.py:21-25\n  watched 1d since" in told
+    assert "1 reference to add in the source" in told
+    assert "not a proof" in told
+    assert "  shop/old.py:1  def forgotten(): return 'shop.cart:add'" in told
+    told = place.tombs("why", "forgotten", place.old, "--source", "src")
+    assert "never loaded: its module was never imported" in told
+
+
+def test_why_finds_by_the_end_of_a_name(place: Place) -> None:
+    """The wire's form will do too; a name that isn't there is an error."""
+    for name in ("void", "cart.Cart.void", "shop.cart.Cart::void", "shop.cart:Cart.void"):
+        assert place.tombs("why", name, place.old).startswith("shop.cart.Cart.void\n  dead: ")
+    place.tombs("why", "oid", place.old, code=2)
+    assert "there is no function oid" in place.err

@@ -1,0 +1,56 @@
+"""What every test is given."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import support
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from subprocess import CompletedProcess
+    from types import ModuleType
+
+INSTALLED = tuple(sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib"))
+
+
+@pytest.fixture(autouse=True)
+def interpreter_restored() -> Iterator[None]:
+    """Put back what an import hook, or a test of one, changes in this process."""
+    lists = (sys.path, sys.meta_path, sys.path_hooks)
+    before = [list(one) for one in lists]
+    environ = dict(os.environ)
+    modules = dict(sys.modules)
+    yield
+    for one, content in zip(lists, before, strict=True):
+        one[:] = content
+    os.environ.clear()
+    os.environ.update(environ)
+    # In place: the interpreter keeps its own reference to this dict.
+    for name, module in list(sys.modules.items()):
+        if name not in modules and not _lasting(name, module):
+            del sys.modules[name]
+    sys.modules.update(modules)
+    sys.path_importer_cache.clear()
+
+
+@pytest.fixture
+def run() -> Callable[..., CompletedProcess[str]]:
+    """Run a child process to its end, or kill it at the deadline."""
+    return support.run
+
+
+def _lasting(name: str, module: ModuleType) -> bool:
+    """Tell whether a module stays: a second copy of a library's classes is a stranger to the first.
+
+    What goes is what tests write and import: programs, and modules in temporary directories.
+    """
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names or top in ("tombs", "tests"):
+        return True
+    return str(getattr(module, "__file__", None)).startswith(INSTALLED)

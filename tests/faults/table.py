@@ -1,0 +1,234 @@
+"""The table of faults: what is done to a program under Tombs, what must come of it, and the test.
+
+A row without a test that exists fails the suite (test_table.py); so does a test of this directory
+that no row names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One row.
+
+    Args:
+        fault: what is done.
+        outcome: what must come of it.
+        tests: where: files of tests/, each with a test's name.
+    """
+
+    fault: str
+    outcome: str
+    tests: tuple[str, ...]
+
+
+def row(fault: str, outcome: str, *tests: str) -> Fault:
+    """Make a row."""
+    return Fault(fault, outcome, tests)
+
+
+KILLED = "faults/test_killed.py::test_"
+FORKS = "faults/test_forks.py::test_"
+SIGNALS = "faults/test_signals.py::test_"
+EXITS = "faults/test_exits.py::test_"
+PLACES = "faults/test_places.py::test_"
+FILES = "faults/test_files.py::test_"
+INTERPRETER = "faults/test_interpreter.py::test_"
+TOOLS = "faults/test_tools.py::test_"
+SERVER = "runtime/test_server.py::test_"
+SOCKETS = "runtime/test_sockets.py::test_"
+
+FAULTS = (
+    row(
+        "kill -9 at any moment of registering",
+        "what was committed is read, locks are free, siblings go on; what may have been called"
+        " meanwhile is unknown",
+        KILLED + "killed_at_any_moment_of_registering",
+        "runtime/test_graveyard.py::test_who_is_killed_half_way_leaves_nothing",
+    ),
+    row(
+        "kill -9 at any moment of a start",
+        "the next process of the run finds a whole graveyard or makes one",
+        KILLED + "killed_at_any_moment_of_a_start",
+    ),
+    row(
+        "SIGSTOP of a process that holds the registration lock",
+        "others start and import at once or after a short deadline; what isn't known is unknown",
+        KILLED + "stopped_while_it_holds_the_lock",
+    ),
+    row(
+        "fork while other threads import, register and hold locks",
+        "no child hangs; every call counts",
+        FORKS + "forks_while_other_threads_hold_whatever_there_is",
+        FORKS + "a_fork_while_another_thread_imports_the_first_module",
+    ),
+    row(
+        "a storm of forks",
+        "no warning, no descriptor lost, every call counts",
+        FORKS + "a_storm_of_forks",
+    ),
+    row("fork in a thread", "the child ends as its thread does", FORKS + "a_fork_in_a_thread"),
+    row(
+        "exec, posix_spawn, subprocess with preexec_fn",
+        "the new program takes part in the run",
+        FORKS + "a_child_that_becomes_another_program",
+    ),
+    row(
+        "daemonising: double fork, setsid, every descriptor closed and its number used again",
+        "nothing of ours is written to the program's files; tombs are right",
+        FORKS + "a_daemon_that_closes_all_descriptors",
+    ),
+    row(
+        "setuid after the start, as gunicorn's workers do",
+        "modules and calls count, the inherited socket is taken over",
+        FORKS + "workers_that_give_up_their_rights",
+        FORKS + "the_socket_is_taken_over_by_one_without_rights",
+        FORKS + "a_child_imports_nothing_of_tombs",
+    ),
+    row(
+        "exceptions of signal handlers at random moments, KeyboardInterrupt too",
+        "each reaches the program; no lock is lost; what was called is no tomb",
+        SIGNALS + "exceptions_of_handlers_at_random_moments",
+        SIGNALS + "keyboard_interrupts_at_random_moments",
+        "runtime/test_locks.py::test_a_lock_that_a_handlers_exception_left_held_is_had_again",
+    ),
+    row(
+        "SIGTERM, SIGINT, SIGHUP: handled, by default, with sys.exit",
+        "exit code and output are the program's",
+        SIGNALS + "ends_by_a_signal",
+        SIGNALS + "suspended_and_continued",
+    ),
+    row("a crash under faulthandler", "told as ever", SIGNALS + "faulthandler_speaks"),
+    row(
+        "the interpreter's end: finalizers, daemon threads, os._exit, abort, streams closed",
+        "output and exit code as without Tombs",
+        EXITS + "ends_as_without_tombs",
+    ),
+    row(
+        "disk full or tiny: at start, registration, cache, dump",
+        "one line, no SIGBUS, no half file, nothing called is a tomb",
+        PLACES + "a_full_disk_at_the_start",
+        PLACES + "a_full_disk_at_a_registration",
+        PLACES + "a_full_disk_for_the_cache",
+        PLACES + "a_full_disk_for_the_dump",
+    ),
+    row(
+        "slots full in five processes together",
+        "told once, counted, unknown",
+        PLACES + "slots_full_in_five_processes_together",
+    ),
+    row(
+        "read-only or missing directories, no HOME, paths of 300 characters",
+        "another place, or one line",
+        PLACES + "places_that_can_not_be_used",
+        FILES + "a_pack_that_can_not_be_written_is_no_trouble",
+    ),
+    row(
+        "a run directory that is a link, a file, or open to others",
+        "refused by name, untouched",
+        PLACES + "a_run_directory_that_is_a_trap",
+    ),
+    row("names that aren't UTF-8", "valid lines", PLACES + "names_that_are_not_utf_8"),
+    row("the clock set back", "times never go back", PLACES + "a_clock_that_is_set_back"),
+    row(
+        "a poisoned cache: cut, flipped, another Python's, somebody else's, open to others",
+        "ignored and made anew, never executed",
+        FILES + "a_spoiled_pack_is_ignored_and_made_anew",
+        FILES + "no_flipped_byte_of_a_pack_is_executed",
+    ),
+    row(
+        "a graveyard of another format or none",
+        "refused by name, not overwritten",
+        FILES + "a_graveyard_of_another_format",
+    ),
+    row(
+        "two applications on one path",
+        "both are in it, neither spoils the other's",
+        FILES + "two_applications_on_one_path",
+    ),
+    row(
+        "graveyard, lock or socket removed or replaced while in use",
+        "the program goes on; what replaced it is untouched",
+        FILES + "a_graveyard_that_goes_while_it_is_used",
+    ),
+    row(
+        "bytes of a graveyard flipped",
+        "readers answer or say what is wrong",
+        FILES + "readers_of_a_graveyard_that_is_being_spoiled",
+        "test_snapshot.py::test_no_flipped_byte_is_more_than_an_error",
+    ),
+    row(
+        "-I, -E, -S",
+        "Tombs is not there, and silent",
+        INTERPRETER + "flags_that_keep_tombs_out",
+    ),
+    row(
+        "-P, -O, -OO, -X dev, -W error and others",
+        "nothing changes",
+        INTERPRETER + "flags_that_change_nothing",
+        INTERPRETER + "stripped_and_plain_code_are_two_versions",
+    ),
+    row(
+        "recursion to the limit",
+        "RecursionError as ever; a first call under the rewrite engine needs room for one more",
+        INTERPRETER + "recursion_to_the_limit",
+        INTERPRETER + "endless_recursion_of_the_programs",
+    ),
+    row(
+        "50,000 functions in a module; 70,000 constants in a function",
+        "right",
+        INTERPRETER + "a_module_of_fifty_thousand_functions",
+        INTERPRETER + "a_function_of_seventy_thousand_constants",
+    ),
+    row("exec and eval", "nobody's, and no error", INTERPRETER + "code_without_a_module"),
+    row(
+        "sys.path, finders or sys.modules narrowed by the program",
+        "its imports go on; what Tombs can't import is unknown",
+        INTERPRETER + "a_program_that_narrows_what_can_be_imported",
+    ),
+    row(
+        "monitoring identifiers taken, freed by others; restart_events",
+        "the rewrite engine, or no harm",
+        INTERPRETER + "all_tool_identifiers_are_taken",
+        INTERPRETER + "somebody_takes_our_identifier_away",
+        INTERPRETER + "another_tool_restarts_all_events",
+    ),
+    row("a subinterpreter", "runs unwatched, in silence", INTERPRETER + "a_subinterpreter"),
+    row(
+        "settrace, setprofile, cProfile, pdb, tracemalloc, gc callbacks",
+        "both work",
+        INTERPRETER + "beside_tools_of_the_standard_library",
+        INTERPRETER + "under_the_debugger",
+        INTERPRETER + "under_cprofile",
+    ),
+    row("gevent, eventlet, before and after", "no stall, no warning", TOOLS + "green_threads"),
+    row("asyncio in debug mode, uvloop, trio", "no warning", TOOLS + "event_loops"),
+    row("coverage.py, both cores", "the same figures", TOOLS + "under_coverage"),
+    row(
+        "pytest's assertion rewriting, beartype.claw, typeguard",
+        "both work",
+        TOOLS + "under_pytests_assertion_rewriting",
+        TOOLS + "import_hooks_that_check_types",
+    ),
+    row(
+        "clients that never read, read a byte at a time, flood, vanish; a thousand of them",
+        "others are served, memory is bounded",
+        SERVER + "who_never_reads_keeps_nobody_waiting",
+        SERVER + "a_byte_at_a_time_ends",
+        SERVER + "a_flood_of_garbage",
+        SERVER + "who_vanishes_is_no_trouble",
+        SERVER + "a_thousand_clients",
+    ),
+    row("no descriptor left", "served later", SERVER + "no_descriptor_left"),
+    row(
+        "something else in the socket's place",
+        "only a dead socket of one's own is taken away",
+        SOCKETS + "stale_socket_is_replaced",
+        SOCKETS + "live_socket_is_left_alone",
+        SOCKETS + "what_is_no_socket_is_left_alone",
+        SOCKETS + "link_to_a_stale_socket_is_left_alone",
+        SOCKETS + "another_users_stale_socket_is_left_alone",
+    ),
+    row("another user connects", "no answer", SOCKETS + "other_users_get_no_answer"),
+)

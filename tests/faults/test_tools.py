@@ -1,0 +1,164 @@
+"""Other people's tools in the same process, those that are installed (the extra `tools`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.victim import ENGINES, Victim
+from tests.support import environment, python
+
+USES = "import m\nm.called()\nprint('own output')\n"
+# posix's, since gevent's own waitpid may hang with what its own fork gives.
+FORK = (
+    "import posix, os\npid = posix.fork()\n"
+    "if not pid:\n    import app; app.called(); os._exit(0)\n"
+    "assert posix.waitpid(pid, 0)[1] == 0\n"
+)
+
+# What each does before the program, and in it; whether Tombs is started by the program itself.
+GREEN = {
+    "gevent first": ("gevent", "from gevent import monkey; monkey.patch_all()\n", ""),
+    "gevent in use": (
+        "gevent",
+        "from gevent import monkey; monkey.patch_all()\n",
+        (
+            "import gevent, time\n"
+            "def work(n):\n    time.sleep(0.01); m.called(); return n\n"
+            "import m\n"
+            "jobs = [gevent.spawn(work, n) for n in range(20)]\n"
+            "gevent.joinall(jobs, timeout=10)\nassert [j.value for j in jobs] == list(range(20))\n"
+        ),
+    ),
+    "eventlet first": ("eventlet", "import eventlet; eventlet.monkey_patch()\n", ""),
+    "eventlet in use": (
+        "eventlet",
+        "import eventlet; eventlet.monkey_patch()\n",
+        (
+            "import time, m\n"
+            "pool = eventlet.GreenPool()\n"
+            "def work(n):\n    time.sleep(0.01); m.called(); return n\n"
+            "assert sorted(pool.imap(work, range(20))) == list(range(20))\n"
+        ),
+    ),
+}
+
+
+@pytest.fixture(params=ENGINES)
+def victim(request: pytest.FixtureRequest, tmp_path: Path) -> Victim:
+    """Make a program of two modules, for each engine."""
+    made = Victim(tmp_path, request.param)
+    made.write("app.py", "def called(): return 1\ndef dead(): return 2\n")
+    return made
+
+
+def need(module: str) -> None:
+    """Skip where a tool isn't installed."""
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+
+
+@pytest.mark.parametrize("order", ["tombs first", "tombs last"])
+@pytest.mark.parametrize("how", GREEN)
+def test_green_threads(victim: Victim, how: str, order: str) -> None:
+    """Patched before Tombs starts or after: no stall, no word, forks work, tombs are right."""
+    module, patch, use = GREEN[how]
+    need(module)
+    start = "import sys, tombs\nassert tombs.start(['m', 'app']).path\n"
+    source = (start + patch if order == "tombs first" else patch + start) + use + FORK + USES
+    path = os.pathsep.join((environment()["PYTHONPATH"], str(victim.directory)))
+    ran = victim.run("import warnings; warnings.simplefilter('ignore')\n" + source, PYTHONPATH=path)
+    assert (ran.out, ran.told, ran.rest) == (["own output"], [], "")
+    assert victim.tombs() == ["app.dead", "m.dead"]
+
+
+LOOPS = {
+    "asyncio in debug mode": ("asyncio", "import asyncio\nasyncio.run(main(), debug=True)\n"),
+    "uvloop": ("uvloop", "import uvloop\nuvloop.run(main())\n"),
+    "trio": ("trio", "import trio\ntrio.run(main)\n"),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_event_loops(victim: Victim, loop: str) -> None:
+    """Coroutines run as ever and no loop warns; one that never ran is a tomb."""
+    module, run = LOOPS[loop]
+    need(module)
+    victim.write(
+        "app.py",
+        "async def called(): return 1\nasync def dead(): return 2\n"
+        "async def numbers():\n    for n in range(3): yield n\n"
+        "async def main():\n    assert await called() == 1\n    dead().close()\n"
+        "    assert [n async for n in numbers()] == [0, 1, 2]\n    print('own output')\n",
+    )
+    ran = victim.run("from app import main\n" + run, options=["-Wignore::RuntimeWarning"])
+    assert (ran.out, ran.told, ran.rest) == (["own output"], [], "")
+    assert victim.tombs() == ["app.dead"]
+
+
+@pytest.mark.parametrize("core", ["ctrace", "sysmon"])
+def test_under_coverage(victim: Victim, core: str) -> None:
+    """Both see what ran; coverage's figures are those without Tombs."""
+    need("coverage")
+    if core == "sysmon" and sys.version_info < (3, 12):
+        pytest.skip("there is no sys.monitoring")
+    shown = []
+    victim.write("program.py", USES)
+    for enable in ("0", "1"):
+        env = victim.env(TOMBS_ENABLE=enable, COVERAGE_CORE=core)
+        words = ["-m", "coverage", "run", "--include=m.py,program.py", "program.py"]
+        done = python(words, env, cwd=victim.directory, timeout=30)
+        assert (done.returncode, done.stdout) == (0, "own output\n"), done.stderr
+        report = victim.env(TOMBS_ENABLE="0")
+        words = ["-m", "coverage", "report", "-m"]
+        shown.append(python(words, report, cwd=victim.directory).stdout)
+    assert shown[0] == shown[1]
+    assert "m.py" in shown[1]
+    assert victim.tombs() == ["m.dead"]
+
+
+def test_under_pytests_assertion_rewriting(victim: Victim) -> None:
+    """A failing assertion is explained as ever; what the tests called is no tomb."""
+    victim.write(
+        "test_it.py", "import m\ndef test_it():\n    left = m.called()\n    assert left == 5\n"
+    )
+    env = victim.env(TOMBS_NAMESPACE="m,test_it")
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    done = python(words, env, cwd=victim.directory, timeout=30)
+    assert "assert 1 == 5" in done.stdout
+    assert done.returncode == 1
+    assert victim.tombs() == ["m.dead"]
+
+
+HOOKS = {
+    "beartype": "from beartype.claw import beartype_package\nbeartype_package('app')\n",
+    "typeguard": "from typeguard import install_import_hook\ninstall_import_hook('app')\n",
+}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_import_hooks_that_check_types(victim: Victim, hook: str) -> None:
+    """A wrong type is found by the hook, whatever Tombs does to the same module.
+
+    typeguard's puts itself before our finder, which learns of it with the next import.
+    """
+    need(hook)
+    victim.write(
+        "app.py",
+        "def called(x: int) -> int: return x\ndef wrong(x: int) -> int: return x\n"
+        "def dead(x: int) -> int: return x\n",
+    )
+    ran = victim.run(
+        HOOKS[hook] + "import colorsys, app\nassert app.called(3) == 3\n"
+        "try: app.wrong('no')\nexcept Exception as fault: print(type(fault).__module__)\n"
+    )
+    assert len(ran.out) == 1
+    assert ran.out[0].startswith(hook)
+    assert (ran.told, ran.rest) == ([], "")
+    tombs = victim.tombs()
+    assert "app.dead" in tombs
+    assert "app.called" not in tombs

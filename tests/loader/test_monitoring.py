@@ -1,0 +1,160 @@
+"""The monitoring engine: it sees every first entry, and is in nobody's way."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support_session import Program
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """Make a place for a program."""
+    return Program(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("taken", "engine"), [((), "4"), ((4,), "3"), ((4, 3), "5"), ((3, 4, 5), "None")]
+)
+def test_a_free_tool_identifier_is_taken(
+    program: Program, taken: tuple[int, ...], engine: str
+) -> None:
+    """One without a name; where none is free the rewrite engine takes over, and says so."""
+    ran = program.run(
+        "import sys, tombs\n"
+        f"for tool in {taken!r}: sys.monitoring.use_tool_id(tool, 'other')\n"
+        "with tombs.start(['m']):\n"
+        "    import m; m.called()\n"
+        "    named = [sys.monitoring.get_tool(tool) for tool in range(6)]\n"
+        "    print(named.index('tombs') if 'tombs' in named else None, named[:3])\n"
+        "print([sys.monitoring.get_tool(tool) for tool in range(6)].count('tombs'))\n",
+        TOMBS_ENGINE="monitoring",
+    )
+    assert ran.out == [f"{engine} [None, None, None]", "0"]
+    assert len(ran.told) == (engine == "None")
+    assert program.tombs() == ["m.dead"]
+
+
+def test_another_tool_sees_what_it_would_see(program: Program) -> None:
+    """What we switch off for ourselves stays on for a coverage tool or a profiler."""
+    ran = program.run(
+        "import sys, tombs\n"
+        "seen = []\n"
+        "events = sys.monitoring.events\n"
+        "sys.monitoring.use_tool_id(2, 'profiler')\n"
+        "def start(code, _): seen.append(code.co_name)\n"
+        "sys.monitoring.register_callback(2, events.PY_START, start)\n"
+        "tombs.start(['m'])\n"
+        "import m\n"
+        "sys.monitoring.set_events(2, events.PY_START)\n"
+        "for _ in range(3): m.called()\n"
+        "sys.monitoring.set_events(2, 0)\n"
+        "print(seen.count('called'))\n"
+    )
+    assert ran.out == ["3"]
+    assert program.tombs() == ["m.dead"]
+
+
+SHAPES = {
+    "a generator that was only made": (
+        "def g(): yield\ndef dead(): pass\n",
+        "m.g()",
+        ["dead", "g"],
+    ),
+    "a generator that ran": ("def g(): yield\ndef dead(): pass\n", "list(m.g())", ["dead"]),
+    "a coroutine that was only made": ("async def c(): pass\n", "m.c().close()", ["c"]),
+    "a copy of the code": (
+        "import types\n@types.coroutine\ndef c(): yield\ndef dead(): pass\n",
+        "list(m.c())",
+        ["dead"],
+    ),
+    "twins on one line": ("f, g = (lambda: 1), (lambda: 2)\n", "m.f()", ["<lambda>"]),
+    "called by C code only": ("def key(x): return -x\n", "sorted([1, 2], key=m.key)", []),
+    "at the limit of recursion": (
+        """\
+def deep(n):
+    try: return deep(n + 1)
+    except RecursionError: return last()
+def last():
+    return 1
+""",
+        "m.deep(0)",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_entry_is_seen(program: Program, shape: str) -> None:
+    """A body that began to run was called; one that only was made was not."""
+    source, call, left = SHAPES[shape]
+    program.write("m.py", source)
+    program.run(f"import tombs; tombs.start(['m'])\nimport m\n{call}\n")
+    assert program.tombs() == [f"m.{name}" for name in left]
+
+
+WAYS = {
+    "run by its path": "import runpy; runpy.run_path('m.py', run_name='m2')['called']()",
+    "compiled by hand": (
+        "import types\n"
+        "module = types.ModuleType('m'); sys.modules['m'] = module\n"
+        "module.__file__ = os.path.abspath('m.py')\n"
+        "with open(module.__file__) as file: source = file.read()\n"
+        "exec(compile(source, module.__file__, 'exec'), module.__dict__)\n"
+        "module.called()"
+    ),
+    "by a loader that can't be wrapped": (
+        "import importlib.machinery\n"
+        "class Loader(importlib.machinery.SourceFileLoader):\n"
+        "    def __setattr__(self, name, value):\n"
+        "        if name == 'get_code': raise AttributeError(name)\n"
+        "        super().__setattr__(name, value)\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        spec = importlib.machinery.PathFinder.find_spec(name, path, target)\n"
+        "        if name == 'm': spec.loader = Loader(name, spec.origin)\n"
+        "        return spec\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "import m; m.called()"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_module_that_no_finder_saw_is_watched(program: Program, way: str) -> None:
+    """Its body is code that starts, too: it is met there."""
+    program.run(f"import os, sys, tombs; tombs.start(['m', 'm2'])\n{WAYS[way]}\n")
+    tombs = program.tombs()
+    assert "m.called" not in tombs
+    assert tombs in (["m.dead"], ["m2.dead"], [])
+    if way != "run by its path":
+        assert tombs == ["m.dead"]
+
+
+def test_a_module_that_we_fail_on_runs_and_is_noted(program: Program) -> None:
+    """The others go on being watched."""
+    program.write("odd.py", "def f(): return 1\n")
+    ran = program.run(
+        "import tombs, tombs.session\n"
+        "from tombs.loader import describe\n"
+        "plain = describe.image\n"
+        "def fail(name, file, functions):\n"
+        "    if name == 'odd': raise KeyError('a bug')\n"
+        "    return plain(name, file, functions)\n"
+        "fail.__code__ = fail.__code__.replace(co_filename=tombs.session.__file__)\n"
+        "describe.image = fail\n"
+        "tombs.start(['m', 'odd'])\n"
+        "import odd, m\n"
+        "print(odd.f(), m.called())\n"
+    )
+    assert ran.out == ["1 1"]
+    assert ran.rest == ""
+    assert program.tombs() == ["m.dead"]
+    (note,) = program.snapshot().notes()
+    assert note["module"] == "odd"
+    assert note["reason"] == "Tombs failed: KeyError: 'a bug'"
