@@ -1,0 +1,1 @@
+"""The parts of `scripts/bench`; docs/benchmarks.md tells the method."""
