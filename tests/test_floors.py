@@ -25,6 +25,7 @@ FLOORS = {
     "tombs.block": 1,
     "tombs.identity": 1,
     "tombs.layout": 1,
+    "tombs.lengths": 1,
     "tombs.streams": 1,
     "tombs.wire": 1,
     "tombs.snapshot": 2,

@@ -9,7 +9,7 @@ from tombs import layout
 
 def test_the_fields_lie_where_the_table_says() -> None:
     """Header and block have the sizes and offsets that stand in the module's docstring."""
-    assert layout.HEADER.size == 120
+    assert layout.HEADER.size == 128
     assert layout.HEADER.size <= layout.IDENTITY_AT < layout.HEADER_SIZE
     assert layout.BLOCK.size == layout.BLOCK_SIZE == 64
     words = (
@@ -20,9 +20,10 @@ def test_the_fields_lie_where_the_table_says() -> None:
         layout.DROPPED,
         layout.SEEN,
         layout.ENDED,
+        layout.PAUSED,
     )
-    assert words == tuple(range(8, 15))
-    header = layout.HEADER.pack(layout.MAGIC, layout.VERSION, layout.PROBE, *range(2, 15))
+    assert words == tuple(range(8, 16))
+    header = layout.HEADER.pack(layout.MAGIC, layout.VERSION, layout.PROBE, *range(2, 16))
     for word in words:
         assert int.from_bytes(header[8 * word : 8 * word + 8], "little") == word
 
@@ -41,5 +42,7 @@ def test_regions_follow_one_another_on_pages(slots: int) -> None:
     markers_at, strings_at, size = layout.regions(slots, 100_000)
     assert markers_at == layout.HEADER_SIZE
     assert strings_at - markers_at >= slots
-    assert size - strings_at >= 100_000
-    assert {markers_at % 4096, strings_at % 4096, size % 4096} == {0}
+    history_at = layout.history_at(slots, 100_000)
+    assert history_at - strings_at >= 100_000
+    assert size - history_at >= slots * layout.ROW.size
+    assert {markers_at % 4096, strings_at % 4096, history_at % 4096, size % 4096} == {0}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tombs import address, wire
+from tombs import address, lengths, wire
 from tombs.errors import AddressError, ConfigError
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+_EPOCH_LEAST: Final = 10  # seconds
 ENGINES: Final = ("auto", "rewrite", "monitoring")
 
 
@@ -176,6 +177,17 @@ def _cache_at(value: object, base: str) -> object:
     return value if value == "0" else _path_at(value, base)
 
 
+def _length(text: str) -> int:
+    return 0 if text == "0" else lengths.parse(text) // lengths.SECOND
+
+
+def _epoch(text: str) -> int:
+    seconds = _length(text)
+    if 0 < seconds < _EPOCH_LEAST:
+        raise ValueError(f"is too short; allowed are {_EPOCH_LEAST}s or more, and 0 for off")
+    return seconds
+
+
 def _choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -228,6 +240,16 @@ OPTIONS: Final = (
         ("--release",), "NAME", "none", None,
         "label of the deployment (a version, a commit) that its evidence carries", _release,
     ),
+    Option(
+        ("--epoch",), "LENGTH", "off", 0,
+        "arm again so often what was called, so that its last call is known; such as `24h`",
+        _epoch,
+    ),
+    Option(
+        ("--returned",), "LENGTH", "`30d`", 30 * 86400,
+        "keep the stack of who calls a function that was not called for so long; `0` is off",
+        _length,
+    ),
 )  # fmt: skip
 
 
@@ -247,6 +269,8 @@ class Settings:
     dir: str | None  # None is the default place
     cache: str | None  # None is the default place, '0' off
     release: str | None
+    epoch: int  # seconds, 0 off
+    returned: int  # seconds, 0 off
 
     def __init__(self, values: Mapping[str, object]) -> None:
         for option in OPTIONS:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tombs.loader.namespace import Namespace
     from tombs.loader.populate import Populator
     from tombs.loader.rewriting import Rewriting
-    from tombs.runtime.vacate import Markers
+    from tombs.runtime.graveyard import Graveyard
 
 
 def start_engine(
@@ -51,11 +51,11 @@ def start_engine(
     return rewriting
 
 
-def make_vacate(engine: str, markers: Markers) -> Vacate:
+def make_vacate(engine: str, graveyard: Graveyard) -> Vacate:
     """Make what marks the functions of one module."""
     erase = None
     if engine == "rewrite":
         from tombs.loader import poke  # noqa: PLC0415 - this engine's alone
 
         erase = poke.erase if poke.can_erase() else None
-    return Vacate(markers, None, erase)
+    return Vacate(graveyard.markers, None, erase, graveyard.history)

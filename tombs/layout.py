@@ -1,10 +1,11 @@
 """The graveyard file, byte by byte.
 
-A graveyard is one file of three regions, little-endian throughout:
+A graveyard is one file of four regions, little-endian throughout:
 
     header     4096 bytes: fixed fields, then what identifies the run, as JSON
     markers    one byte a slot: 0 populated, 1 vacated, 2 unknown; rounded up to a page
     strings    blocks, one behind the other, each holding the tombs and the text of one module
+    history    16 bytes a slot: when it was called (tombs.runtime.history)
 
 Rules that hold at every instant, so that a process killed between any two instructions spoils
 nothing:
@@ -16,15 +17,19 @@ nothing:
   one another in the order of their slots without a gap.
 - A marker leaves 0 once and is then 1 for good; 2 may become 1. Each is a single byte, so a store
   can't be torn and needs no lock.
-- Every byte below `allocated` (and every marker page that belongs to an allotted slot) has been
-  allocated on disk before it is written, so a full disk is an error at registration, never a SIGBUS
-  at a call.
+- Every byte below `allocated` (and every page of markers and history that belongs to an allotted
+  slot) has been allocated on disk before it is written, so a full disk is an error at registration,
+  never a SIGBUS at a call.
+
+A graveyard that is sent over a socket has its history behind the last committed block, of the slots
+that are used, and nothing between.
 
 Field by field:
 
     header                                     block (starts at a multiple of 8)
        0  8s  magic                               0  u32  magic
-       8  u32 format version                      4  u16  kind (1 module, 2 note, 3 pending)
+       8  u32 format version                      4  u16  kind (1 module, 2 note, 3 pending,
+                                                          4 stack)
       12  u32 byte order probe                    6  u16  flags (1: loaded before watching began)
       16  u64 slots: how many markers             8  u32  size in bytes, header and padding included
       24  u64 offset of markers                  12  u32  count of slots
@@ -39,6 +44,7 @@ Field by field:
       96  u64 functions dropped, beyond the notes
      104  u64 seen: ns of the newest heartbeat
      112  u64 ended: ns of the last orderly end, 0 while none
+     120  u64 paused: ns, of the time between created and seen, when nobody watched
      256      the identity, JSON in UTF-8
 """
 
@@ -47,15 +53,16 @@ from __future__ import annotations
 import struct
 
 MAGIC = b"TOMBS\r\n\x1a"
-VERSION = 1
+VERSION = 2
 PROBE = 0x01020304
 
 HEADER_SIZE = 4096
-HEADER = struct.Struct("<8sIIQQQQQQQQQQQQQ")
+HEADER = struct.Struct("<8sIIQQQQQQQQQQQQQQ")
 IDENTITY_AT = 256
 IDENTITY_MOST = HEADER_SIZE - IDENTITY_AT
 
 # Fields that change, as indexes of 8-byte words: readers of the mapping cast it to such words.
+CREATED = 48 // 8
 USED = 64 // 8
 SLOTS_USED = 72 // 8
 ALLOCATED = 80 // 8
@@ -63,6 +70,7 @@ PROCESSES = 88 // 8
 DROPPED = 96 // 8
 SEEN = 104 // 8
 ENDED = 112 // 8
+PAUSED = 120 // 8
 
 POPULATED = 0
 VACATED = 1
@@ -75,9 +83,12 @@ BLOCK_MAGIC = 0x424D4F54
 MODULE = 1
 NOTE = 2
 PENDING = 3
+STACK = 4
 LATE = 1
 
 PAGE = 4096
+# Of one slot: first and last call, seconds since `created`, 0 for never; processes; a spare one.
+ROW = struct.Struct("<IIII")
 
 
 def round_up(number: int, to: int) -> int:
@@ -96,4 +107,9 @@ def regions(slots: int, strings: int) -> tuple[int, int, int]:
         Offset of the markers, offset of the strings, size of the file; all in bytes.
     """
     strings_at = HEADER_SIZE + round_up(slots, PAGE)
-    return HEADER_SIZE, strings_at, strings_at + round_up(strings, PAGE)
+    return HEADER_SIZE, strings_at, history_at(slots, strings) + round_up(slots * ROW.size, PAGE)
+
+
+def history_at(slots: int, strings: int) -> int:
+    """Say where the history lies: behind the strings."""
+    return HEADER_SIZE + round_up(slots, PAGE) + round_up(strings, PAGE)

@@ -98,6 +98,7 @@ class Session:
             self._stem, settings.slots, settings.strings, who
         )
         self._undo.append(self.graveyard.close)
+        self.graveyard.returned = settings.returned * 10**9
         self._liveness = Liveness(self.graveyard.path)
         self._undo.append(self._liveness.leave)
         cache = rundir.cache(settings.cache, directory, environ)
@@ -109,6 +110,8 @@ class Session:
         self._engine = start_engine(
             settings.engine, self._populator, namespace, self._wake, self._undo
         )
+        if settings.epoch:
+            self._keep_epochs(settings.epoch)
         self._finder = Finder(namespace, self._engine)
         self._unwatched = arm_loaded(self._engine, namespace, self._populator)
         if self._unwatched:
@@ -137,11 +140,23 @@ class Session:
         self._put("TOMBS_RUN", run)
         self._put("TOMBS_PYTHON", interpreter())
 
+    def _keep_epochs(self, length: int) -> None:
+        from tombs.runtime.epochs import Epochs  # noqa: PLC0415 - only where they are asked for
+
+        self.graveyard.epochs = True
+        history = self.graveyard.history
+        if self._engine.remember(history.called):
+            self._background.add(Epochs(history.turn, self._engine.rearm, history.created, length))
+        else:
+            history.codes = None
+            say("no epochs: sys.monitoring has no second tool identifier free")
+
     def _stop_background(self) -> bool:
         return self._background.stop(_PATIENCE)
 
     def _last_words(self) -> None:
         guarded(self.before_fork)  # the same is to be done: hold the thread, leave nothing waiting
+        guarded(self.graveyard.fold)
         self._background.unpark()
 
     def _put(self, name: str, value: str) -> None:
@@ -158,7 +173,7 @@ class Session:
             guarded(self._undo.pop())
 
     def _make_vacate(self) -> Vacate:
-        return make_vacate(self._engine.name, self.graveyard.markers)
+        return make_vacate(self._engine.name, self.graveyard)
 
     def _open_cache(self, where: str | None) -> Cache | None:
         if where is None:
@@ -196,7 +211,7 @@ class Session:
         self.settle()
         return self.graveyard.lines(form)
 
-    def raw(self) -> Iterator[memoryview]:
+    def raw(self) -> Iterator[bytes | memoryview]:
         """Yield the graveyard file, what had to wait registered before."""
         self.settle()
         return self.graveyard.raw()
@@ -226,7 +241,7 @@ class Session:
     def after_fork_in_child(self) -> None:
         """Become a process of its own, at once: its next line may give up the rights to do so."""
         self._first = False
-        guarded(self.graveyard.lock.reborn)
+        guarded(self.graveyard.reborn)
         guarded(self._liveness.hold)
         if self._leader is not None:
             guarded(self._leader.reborn)
@@ -252,6 +267,7 @@ class Session:
         self._ended = True
         stopped = self._stop_background()
         guarded(lambda: self.settle(patience=_PATIENCE / 2))
+        guarded(lambda: self.graveyard.fold(_PATIENCE / 2))
         guarded(self._keeping.tidy)
         last = self._liveness.leave()
         if self._server is not None and stopped:  # else it may be in the middle of a step

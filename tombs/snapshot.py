@@ -16,7 +16,7 @@ from tombs.wire import function_line
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Final
+    from typing import Any, Final
 
 CHUNK: Final = 64 * 1024
 # Vacated and unknown are alike to who looks for tombs.
@@ -29,7 +29,7 @@ class Block:
     """One committed block.
 
     Args:
-        kind: `layout.MODULE`, `layout.NOTE` or `layout.PENDING`.
+        kind: `layout.MODULE`, `layout.NOTE`, `layout.PENDING` or `layout.STACK`.
         late: whether the module was loaded before watching began.
         base: its first slot.
         count: how many slots it has.
@@ -88,7 +88,7 @@ def blocks(strings: memoryview, at: int, used: int, slots: int, next_slot: int) 
             raise _spoiled(at, "no block begins there")
         if size % 8 or size < layout.BLOCK_SIZE + length or size > used - at:
             raise _spoiled(at, "its size is wrong")
-        if kind not in (layout.MODULE, layout.NOTE, layout.PENDING):
+        if kind not in (layout.MODULE, layout.NOTE, layout.PENDING, layout.STACK):
             raise _spoiled(at, "its kind is unknown")
         if base != next_slot or count > slots - base or (kind != layout.MODULE and count):
             raise _spoiled(at, "its slots are wrong")
@@ -153,7 +153,8 @@ class Snapshot:
     """A graveyard's bytes, checked and taken apart.
 
     Args:
-        data: the file's bytes, at least up to the last committed block.
+        data: the file's bytes up to the last committed block, then the history of the slots that
+            are used, if there is one.
         source: what they came from, for messages.
 
     Raises:
@@ -173,18 +174,25 @@ class Snapshot:
             raise GraveyardError("this is no graveyard")
         fields = layout.HEADER.unpack_from(view)
         _, version, probe, slots, markers_at, strings_at, strings = fields[:7]
-        self.created, identity, used, _, _, self.processes, self.dropped, seen, self.ended = fields[
+        self.created, identity, used, rows, _, self.processes, self.dropped, seen, *times = fields[
             7:
         ]
+        self.ended, self.paused = times
         if version != layout.VERSION:
             raise GraveyardError(f"its format is {version}; this Tombs reads {layout.VERSION}")
         if probe != layout.PROBE or (markers_at, strings_at) != layout.regions(slots, strings)[:2]:
             raise GraveyardError("the graveyard is spoiled: its header contradicts itself")
-        if identity > layout.IDENTITY_MOST or used > strings or len(view) < strings_at + used:
+        if (
+            identity > layout.IDENTITY_MOST
+            or used > strings
+            or rows > slots
+            or (len(view) < strings_at + used + rows * layout.ROW.size)
+        ):
             raise GraveyardError("the graveyard is cut short, or its header is spoiled")
         self.slots = slots
         self.seen = max(self.created, seen)
         self.identity_json = bytes(view[layout.IDENTITY_AT : layout.IDENTITY_AT + identity])
+        self._rows = view[strings_at + used :][: rows * layout.ROW.size]
         self.markers = bytes(view[markers_at : markers_at + slots])
         self.blocks = list(blocks(view[strings_at:], 0, used, slots, 0))
         # A process has run such a module and not registered it yet. Where it never does (it was
@@ -212,6 +220,21 @@ class Snapshot:
         """Give the markers of a block's slots: unknown, where a call may not be written down."""
         own = self.markers[block.base : block.base + block.count]
         return own.translate(DOUBTED) if block.base in self._doubted else own
+
+    def calls(self, block: Block) -> Iterator[tuple[int, int, int, int]]:
+        """Yield what is known of when a block's functions were called.
+
+        Yields:
+            Index of the function, first and last call in nanoseconds since the epoch, and how many
+            processes were seen calling it.
+        """
+        base = self.created // 10**9 - 1
+        size = layout.ROW.size
+        rows = self._rows[block.base * size : (block.base + block.count) * size]
+        for index, row in enumerate(layout.ROW.iter_unpack(rows[: len(rows) // size * size])):
+            first, last, processes, _ = row
+            if first:
+                yield index, (base + first) * 10**9, (base + max(first, last)) * 10**9, processes
 
     def count(self, value: int) -> int:
         """Count the functions whose marker has this value."""
@@ -244,13 +267,24 @@ class Snapshot:
         Raises:
             GraveyardError: one of them isn't JSON.
         """
+        return self._json(layout.NOTE, "note")
+
+    def stacks(self) -> list[dict[str, Any]]:
+        """Give the stacks that were kept: the slot, when, and the frames.
+
+        Raises:
+            GraveyardError: one of them isn't JSON.
+        """
+        return self._json(layout.STACK, "stack")
+
+    def _json(self, kind: int, name: str) -> list[dict[str, Any]]:
         import json  # noqa: PLC0415 - readers only
 
-        notes = [bytes(block.data) for block in self.blocks if block.kind == layout.NOTE]
+        texts = [bytes(block.data) for block in self.blocks if block.kind == kind]
         try:
-            return [json.loads(note) for note in notes]
+            return [json.loads(text) for text in texts]
         except ValueError as fault:
-            raise GraveyardError(f"{self.source}: a note is spoiled: {fault}") from None
+            raise GraveyardError(f"{self.source}: a {name} is spoiled: {fault}") from None
 
 
 def _image(block: Block) -> Image:
@@ -278,11 +312,34 @@ def read(path: str) -> Snapshot:
             fields = layout.HEADER.unpack_from(header)
             # The file is sparse: read no further than what is committed, whatever the header
             # claims.
-            size = min(fields[5] + fields[9], os.fstat(file.fileno()).st_size)
+            whole = os.fstat(file.fileno()).st_size
+            size = min(fields[5] + fields[9], whole)
             data = header + b"".join(_pieces(file.fileno(), layout.HEADER_SIZE, size))
+            rows = history_of(header, whole)
+            data += b"".join(_pieces(file.fileno(), *rows))
     except OSError as fault:
         raise GraveyardError(f"{path}: {fault.strerror}") from None
     return Snapshot(data, path)
+
+
+def history_of(header: bytes, whole: int) -> tuple[int, int]:
+    """Say where the history of the used slots lies in a graveyard's bytes.
+
+    Args:
+        header: the first bytes of it.
+        whole: how many there are: a graveyard that was sent has its history right behind the last
+            block.
+
+    Returns:
+        Where it begins and where it ends, neither beyond `whole`.
+    """
+    fields = layout.HEADER.unpack_from(header)
+    slots, strings_at, strings, used = fields[3], fields[5], fields[6], fields[9]
+    at = layout.history_at(slots, strings)
+    if whole < at:
+        at = strings_at + used
+    at = min(at, whole)
+    return at, min(at + min(fields[10], slots) * layout.ROW.size, whole)
 
 
 def _pieces(fd: int, at: int, end: int) -> Iterator[bytes]:

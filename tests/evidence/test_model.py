@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support_evidence import run, seen
 from tombs.evidence.model import (
+    Call,
     Evidence,
     Function,
     Listed,
@@ -16,6 +17,7 @@ from tombs.evidence.model import (
     Run,
     Seen,
     Source,
+    Stack,
     join_states,
 )
 from tombs.merge import merge
@@ -32,7 +34,11 @@ runs = st.builds(
     small,
     small,
     st.frozensets(notes, max_size=2),
+    small,
 )
+calls = st.builds(Call, st.integers(5, 7), st.integers(7, 9), texts, small)
+frames = st.lists(st.tuples(texts, texts, small), max_size=2).map(tuple)
+stacks = st.builds(Stack, st.integers(5, 9), frames)
 sources = st.builds(Listed, texts, texts, st.tuples(st.builds(Source, texts, small, small, texts)))
 
 
@@ -43,7 +49,15 @@ def modules(draw: st.DrawFn) -> Seen:
     rows = tuple(Function(f"f{at}", at, at, False, "") for at in range(count))
     module = Module(draw(texts), draw(texts), "1", rows)
     states = "".join(draw(st.sampled_from("013")) for _ in range(count))
-    return Seen(module, states, draw(st.dictionaries(texts, small, min_size=1, max_size=3)))
+    runs = draw(st.dictionaries(texts, small, min_size=1, max_size=3))
+    indexes = st.integers(0, count - 1) if count else st.nothing()
+    return Seen(
+        module,
+        states,
+        runs,
+        draw(st.dictionaries(indexes, calls)),
+        draw(st.dictionaries(indexes, stacks)),
+    )
 
 
 evidences = st.lists(st.one_of(runs, modules(), sources), max_size=6).map(Evidence)

@@ -60,7 +60,7 @@ def test_what_was_made_is_found(path: str) -> None:
     opened = Region(path)
     assert (opened.slots, opened.strings) == (
         SLOTS,
-        layout.regions(SLOTS, STRINGS)[2] - opened.strings_at,
+        layout.history_at(SLOTS, STRINGS) - opened.strings_at,
     )
     assert opened.strings >= STRINGS
     assert opened.words[layout.USED] == 0
@@ -95,14 +95,27 @@ def test_room_is_taken_in_chunks(path: str) -> None:
 def test_markers_get_their_pages_once(path: str) -> None:
     """Slots within a page that an earlier slot needed take nothing more."""
     opened = Region(path)
-    opened.marker_room(0, 10)
+    opened.slot_room(0, 10)
     before = on_disk(path)
     opened.map[opened.markers_at + 3] = 1
-    opened.marker_room(10, 4000)
+    opened.slot_room(10, 1000)
     assert on_disk(path) == before
-    opened.marker_room(4010, 400)
-    assert on_disk(path) == before + layout.PAGE
+    opened.slot_room(1010, 4000)
+    # One page of markers, and their history 16 KiB at a time: that of a thousand slots.
+    taken = on_disk(path) - before
+    assert layout.PAGE + 4 * (16 << 10) <= taken <= 2 * layout.PAGE + 4 * (16 << 10)
     assert opened.map[opened.markers_at + 3] == 1
+
+
+def test_history_gets_its_pages_ahead(path: str) -> None:
+    """A row is 16 bytes, and a thousand rows are allocated at once."""
+    opened = Region(path)
+    opened.slot_room(0, 1)
+    before = on_disk(path)
+    opened.slot_room(1, 1023)
+    assert on_disk(path) == before
+    opened.slot_room(1024, 1)
+    assert 16 << 10 <= on_disk(path) - before <= (16 << 10) + layout.PAGE
 
 
 def test_a_file_system_without_allocation_gets_zeros(
@@ -144,7 +157,7 @@ def spoil(path: str, at: int, form: str, value: object) -> None:
     ("at", "form", "value", "reason"),
     [
         (0, "<Q", 0, "it is no graveyard"),
-        (8, "<I", 2, "its format is 2, not 1"),
+        (8, "<I", 3, "its format is 3, not 2"),
         (12, "<I", 0x04030201, ".* another byte order"),
         (16, "<Q", 1 << 40, "its size doesn't fit"),
         (24, "<Q", 0, "its size doesn't fit"),

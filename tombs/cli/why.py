@@ -9,9 +9,10 @@ import click
 
 from tombs.cli.sources import chosen, demand_options, directory_option, gather
 from tombs.errors import TombsError
+from tombs.evidence.durations import moment
 from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Demands, Standings
 from tombs.formats.paths import Paths
-from tombs.formats.words import clean, count, exposure_lines
+from tombs.formats.words import call_lines, clean, count, exposure_lines
 from tombs.references import references
 
 if TYPE_CHECKING:
@@ -98,6 +99,12 @@ def _told(standing: Standing, paths: Paths) -> Iterator[str]:
     yield f"  {clean(paths.of(standing))}:{standing.start}-{standing.end}"
     for line in exposure_lines(standing.exposure):
         yield f"  {line}"
+    if standing.call is not None:
+        yield from (f"  {line}" for line in call_lines(standing.call))
+    if standing.stack is not None:
+        yield f"  back from the dead {moment(standing.stack.at)}, called by"
+        for file, name, at in standing.stack.frames:
+            yield f"    {clean(file)}:{at} in {clean(name)}"
 
 
 def _references(trees: Sequence[str], names: set[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from tombs.evidence import taken
 from tombs.evidence.compression import faults, reader
 from tombs.evidence.model import Evidence
 from tombs.evidence.reading import Reader
-from tombs.snapshot import Snapshot
+from tombs.snapshot import Snapshot, history_of
 from tombs.snapshot import read as read_graveyard
 
 if TYPE_CHECKING:
@@ -93,9 +93,13 @@ def _graveyard(stream: io.BufferedReader, name: str) -> Snapshot:
             fields = layout.HEADER.unpack_from(data)
             size = min(fields[5] + fields[9], _LARGEST)
             data += stream.read(max(size - len(data), 0))
-            left = min(layout.regions(fields[3], fields[6])[2], _LARGEST) - len(data)
-            while left > 0 and (piece := stream.read(min(left, 1 << 20))):
-                left -= len(piece)  # nobody's bytes; but who writes into a pipe isn't cut off
+            end = min(layout.regions(fields[3], fields[6])[2], _LARGEST)
+            rows = history_of(data[: layout.HEADER_SIZE], end)
+            at = len(data)
+            # To its end: who writes into a pipe isn't cut off.
+            while at < end and (piece := stream.read(min(end - at, 1 << 20))):
+                data += piece[max(rows[0] - at, 0) : max(rows[1] - at, 0)]
+                at += len(piece)
     except faults() as fault:
         raise GraveyardError(f"{name}: can't be read on: {fault}") from None
     return Snapshot(data, name)

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from tombs.lengths import SECOND, UNITS, parse
 
 if TYPE_CHECKING:
     from typing import Final
 
-SECOND: Final = 1_000_000_000
-_UNITS: Final = {
-    "w": 7 * 86400 * SECOND,
-    "d": 86400 * SECOND,
-    "h": 3600 * SECOND,
-    "m": 60 * SECOND,
-    "s": SECOND,
-}
-_WRITTEN: Final = re.compile(r"(?:[0-9]{1,6}[wdhms])+")
-_PART: Final = re.compile(r"([0-9]+)([wdhms])")
+__all__ = ["SECOND", "moment", "parse", "show"]
 _YEAR_9999: Final = 253_402_300_799 * SECOND
-
-
-def parse(text: str) -> int:
-    """Read a length of time such as `7d`, `12h` or `1d12h`.
-
-    Raises:
-        ValueError: it is none.
-    """
-    if not _WRITTEN.fullmatch(text):
-        raise ValueError("is no length of time; allowed are such as 7d, 12h, 1d12h, 30m, 2w")
-    return sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 def show(length: int) -> str:
@@ -39,7 +20,7 @@ def show(length: int) -> str:
         return "less than 1s"
     parts: list[str] = []
     for unit in ("d", "h", "m", "s"):
-        number, length = divmod(length, _UNITS[unit])
+        number, length = divmod(length, UNITS[unit])
         if number or (unit == "s" and not parts):
             parts.append(f"{number}{unit}")
         elif parts:

@@ -28,11 +28,15 @@ def measure(watched: Iterable[tuple[Run, int]]) -> Exposure:
         watched: the runs, and from when on each of them watched it.
     """
     spans = []
+    begins = []
     processes = 0
     releases = set()
     for run, since in watched:
         # A clock that was set back makes no time negative.
-        spans.append((since, max(run.seen, since)))
+        until = max(run.seen, since)
+        # Which part of it was paused isn't known: it is taken from the beginning.
+        spans.append((min(since + run.paused, until), until))
+        begins.append(since)
         processes += run.processes
         if run.release:
             releases.add(run.release)
@@ -45,7 +49,7 @@ def measure(watched: Iterable[tuple[Run, int]]) -> Exposure:
         if last > beyond:
             total += last - max(first, beyond)
             beyond = last
-    return Exposure(spans[0][0], beyond, total, processes, len(spans), tuple(sorted(releases)))
+    return Exposure(min(begins), beyond, total, processes, len(spans), tuple(sorted(releases)))
 
 
 def of_runs(runs: Mapping[str, Run]) -> Exposure:

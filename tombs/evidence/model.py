@@ -7,6 +7,8 @@ side by side, and what was seen of each only ever grows:
     of a function     two bits: 1 "may have been called", 2 "was called". 0 is a tomb, 1 unknown,
                       3 alive; 2 can't be. Joining is OR, so that one run which saw a call is enough
                       for "alive", and one run that could not see is enough against "dead".
+                      When: the earliest first call, the latest last one with its release, the most
+                      processes of a run, the latest stack.
     of a module       for each run that loaded it, when it was first registered: the earliest stays
     of a run          the larger counters, the later times, all notes
 
@@ -59,12 +61,35 @@ class Module(NamedTuple):
         return digest(self.line().encode())
 
 
+class Call(NamedTuple):
+    """When a function was called, as far as that was seen."""
+
+    first: int  # nanoseconds since the epoch
+    last: int  # the beginning of the newest epoch that had a call; without epochs, the first call
+    release: str  # that it was last called in
+    processes: int  # that called it, at least, in one run
+
+    def join(self, other: Call) -> Call:
+        """Unite what two runs saw."""
+        last, release = max(self[1:3], other[1:3])
+        return Call(min(self.first, other.first), last, release, max(self[3], other[3]))
+
+
+class Stack(NamedTuple):
+    """Who called a function that had long not been called."""
+
+    at: int  # nanoseconds since the epoch
+    frames: tuple[tuple[str, str, int], ...]  # file, function and line, the caller first
+
+
 class Seen(NamedTuple):
     """What was seen of a module's functions."""
 
     module: Module
     states: str  # one character a function
     runs: dict[str, int]  # run's key: when the run registered it, nanoseconds since the epoch
+    calls: dict[int, Call] = {}  # noqa: RUF012 - never written to; by a function's index; none where the time isn't known
+    stacks: dict[int, Stack] = {}  # noqa: RUF012 - as above; of those that came back from the dead
 
 
 class Note(NamedTuple):
@@ -86,6 +111,7 @@ class Run(NamedTuple):
     processes: int
     dropped: int  # functions without room, beyond those in notes
     notes: frozenset[Note]
+    paused: int = 0  # nanoseconds of the time between created and seen, when nobody watched
 
     @property
     def key(self) -> str:
@@ -113,6 +139,7 @@ class Run(NamedTuple):
             max(self.processes, other.processes),
             max(self.dropped, other.dropped),
             self.notes | other.notes,
+            max(self.paused, other.paused),
         )
 
 
@@ -196,7 +223,7 @@ class Evidence:
 
 
 def _own(seen: Seen) -> Seen:
-    return Seen(seen.module, seen.states, dict(seen.runs))
+    return Seen(seen.module, seen.states, dict(seen.runs), dict(seen.calls), dict(seen.stacks))
 
 
 def _join(known: Seen, more: Seen) -> Seen:
@@ -207,7 +234,17 @@ def _join(known: Seen, more: Seen) -> Seen:
     states = known.states
     if states != more.states:
         states = join_states(states, more.states)
-    return Seen(known.module, states, known.runs)
+    calls = known.calls
+    for index, call in more.calls.items():
+        before = calls.get(index)
+        if before is None:
+            calls[index] = call
+        elif before != call:
+            calls[index] = before.join(call)
+    stacks = known.stacks
+    for index, stack in more.stacks.items():
+        stacks[index] = max(stack, stacks.get(index, stack))
+    return Seen(known.module, states, known.runs, calls, stacks)
 
 
 def join_states(one: str, other: str) -> str:

@@ -9,6 +9,7 @@ from tombs.errors import GraveyardError
 from tombs.evidence.compression import faults
 from tombs.evidence.model import (
     STATES,
+    Call,
     Function,
     Listed,
     Module,
@@ -16,6 +17,7 @@ from tombs.evidence.model import (
     Run,
     Seen,
     Source,
+    Stack,
     digest,
 )
 from tombs.evidence.saved import FORMAT, VERSION
@@ -160,7 +162,21 @@ class Reader:
             raise SpoiledError(f"the runs of {module.name} are wrong") from None
         if not found:
             raise SpoiledError(f"no run has seen {module.name}")
-        return Seen(module, states, found)
+        count = len(states)
+        try:
+            calls = {
+                _index(row[0], count): Call(
+                    _whole(row[1]), _whole(row[2]), _text(row[3]), _whole(row[4])
+                )
+                for row in value.get("calls", ())
+            }
+            stacks = {
+                _index(row[0], count): Stack(_whole(row[1]), _frames(row[2]))
+                for row in value.get("stacks", ())
+            }
+        except (TypeError, ValueError, IndexError):
+            raise SpoiledError(f"the calls of {module.name} are wrong") from None
+        return Seen(module, states, found, calls, stacks)
 
 
 def _loads(line: bytes) -> dict[str, Any]:
@@ -177,6 +193,17 @@ def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("no whole number")
     return value
+
+
+def _index(value: object, count: int) -> int:
+    index = _whole(value)
+    if index >= count:
+        raise IndexError("no such function")
+    return index
+
+
+def _frames(value: list[Any]) -> tuple[tuple[str, str, int], ...]:
+    return tuple((_text(file), _text(name), _whole(line)) for file, name, line in value)
 
 
 def _text(value: object) -> str:
@@ -224,6 +251,7 @@ def _run(value: dict[str, Any]) -> Run:
             _whole(value["processes"]),
             _whole(value["dropped"]),
             notes,
+            _whole(value.get("paused", 0)),
         )
     except (KeyError, TypeError, ValueError) as fault:
         raise SpoiledError(f"this is no line of a run: {fault}") from None

@@ -4,14 +4,19 @@ Version 1, in this order; all times are nanoseconds since the epoch:
 
     {"format": "tombs snapshot", "version": 1, "applications": [name, ...], "by": "tombs 0.1.0"}
     {"run": {...}, "created": time, "seen": time, "ended": time or 0, "processes": n, "dropped": n,
-     "notes": [["dropped" or "unwatched", module, functions, reason], ...]}
+     "notes": [["dropped" or "unwatched", module, functions, reason], ...],
+     "paused": nanoseconds between created and seen when nobody watched; 0 without}
     {"module": name, "file": path, "code": magic number, "functions":
      [[qualified name, first line, last line, 1 if method, hash], ...]}
-    {"states": "0313...", "runs": [[number of a run, when it registered the module], ...]}
+    {"states": "0313...", "runs": [[number of a run, when it registered the module], ...],
+     "calls": [[index of a function, first call, last call, release of the last, processes], ...],
+     "stacks": [[index of a function, time, [[file, function, line], ...]], ...]}
     {"listed": name, "file": path, "functions": [[qualified name, first, last, stub], ...]}
     {"end": how many lines stand before this one}
 
 A line of states speaks of the module on the line before: 0 never called, 1 nobody knows, 3 called.
+Calls are of functions that were seen called, where the time is known; stacks of those that came
+back from the dead. Both may be missing.
 Runs are numbered as they stand in the file, from 0. `run` holds what identifies the run, as its
 graveyard does: application, release, host, python, namespace, and so on. Listed modules are those
 of the source (`tombs inventory`). The last line tells a whole file from one that was cut short.
@@ -60,6 +65,7 @@ def write(evidence: Evidence) -> Iterator[bytes]:
                 "processes": run.processes,
                 "dropped": run.dropped,
                 "notes": sorted(run.notes),
+                "paused": run.paused,
             }
         )
         count += 1
@@ -68,7 +74,12 @@ def write(evidence: Evidence) -> Iterator[bytes]:
     ):
         yield seen.module.line().encode() + b"\n"
         runs = sorted([numbers[key], when] for key, when in seen.runs.items())
-        yield _line({"states": seen.states, "runs": runs})
+        line: dict[str, object] = {"states": seen.states, "runs": runs}
+        if seen.calls:
+            line["calls"] = [[index, *call] for index, call in sorted(seen.calls.items())]
+        if seen.stacks:
+            line["stacks"] = [[index, *stack] for index, stack in sorted(seen.stacks.items())]
+        yield _line(line)
         count += 2
     for listed in sorted(evidence.listed.values()):
         yield listed.line().encode() + b"\n"

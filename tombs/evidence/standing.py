@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
-    from tombs.evidence.model import Evidence, Function, Listed, Seen
+    from tombs.evidence.model import Call, Evidence, Function, Listed, Seen, Stack
 
 DEAD: Final = "dead"
 ALIVE: Final = "alive"
@@ -45,8 +45,8 @@ class Standing:
     """
 
     __slots__ = (
-        *("end", "exposure", "file", "hashes", "method", "module", "ordinal", "qualname"),
-        *("source", "source_lines", "start", "state", "stub", "why"),
+        *("call", "end", "exposure", "file", "hashes", "method", "module", "ordinal", "qualname"),
+        *("source", "source_lines", "stack", "start", "state", "stub", "why"),
     )
 
     def __init__(self, module: str, qualname: str, ordinal: int) -> None:
@@ -62,7 +62,15 @@ class Standing:
         self.why = ""  # of what is unknown or a stub, the reason
         self.stub = ""  # why nobody is meant to call it
         self.exposure = Exposure()
+        self.call: Call | None = None  # when it was called, where that is known
+        self.stack: Stack | None = None  # who called it when it came back from the dead
         self.hashes: tuple[tuple[str, str], ...] = ()  # bytecode, and the hash of its own code
+
+    def called(self, call: Call, stack: Stack | None) -> None:
+        """Take in when it was called, and who called it after a long time."""
+        self.call = call if self.call is None else self.call.join(call)
+        if stack is not None:
+            self.stack = stack if self.stack is None else max(self.stack, stack)
 
     @property
     def id(self) -> str:
@@ -147,15 +155,17 @@ class Standings:
         for seen in group:
             functions = seen.module.functions
             names = numbered(function.qualname for function in functions)
-            for (qualname, ordinal), function, state in zip(
-                names, functions, seen.states, strict=True
+            for index, ((qualname, ordinal), function, state) in enumerate(
+                zip(names, functions, seen.states, strict=True)
             ):
                 key = identity(name, qualname, ordinal)
                 if key in rows:
                     rows[key].append((seen, function, state))
-                    continue
-                rows[key] = [(seen, function, state)]
-                self.functions[key] = Standing(name, qualname, ordinal)
+                else:
+                    rows[key] = [(seen, function, state)]
+                    self.functions[key] = Standing(name, qualname, ordinal)
+                if index in seen.calls:
+                    self.functions[key].called(seen.calls[index], seen.stacks.get(index))
         for key, row in rows.items():
             self._fill(self.functions[key], row)
 

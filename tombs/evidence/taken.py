@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from tombs import layout
 from tombs.errors import GraveyardError
-from tombs.evidence.model import ALIVE, TOMB, UNKNOWN, Function, Module, Note, Run, Seen
+from tombs.evidence.model import (
+    ALIVE,
+    TOMB,
+    UNKNOWN,
+    Call,
+    Function,
+    Module,
+    Note,
+    Run,
+    Seen,
+    Stack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +41,38 @@ def items(snapshot: Snapshot) -> Iterator[Run | Seen]:
     run = _run(snapshot)
     yield run
     code = str(run.about.get("bytecode", ""))
+    stacks = _stacks(snapshot)
     for block, image in snapshot.modules:
         states = snapshot.of(block).translate(_STATES).decode()
         if block.late:  # loaded before watching began: not seen called is not known
             states = states.replace(TOMB, UNKNOWN)
-        yield Seen(_module(image, code), states, {run.key: _when(block, run)})
+        calls = {
+            index: Call(first, last, run.release, processes)
+            for index, first, last, processes in snapshot.calls(block)
+            if states[index] == ALIVE
+        }
+        own = {
+            slot - block.base: stack
+            for slot, stack in stacks.items()
+            if block.base <= slot < block.base + block.count
+        }
+        yield Seen(_module(image, code), states, {run.key: _when(block, run)}, calls, own)
+
+
+def _stacks(snapshot: Snapshot) -> dict[int, Stack]:
+    """Give the newest stack that was kept for a slot."""
+    found: dict[int, Stack] = {}
+    try:
+        for value in snapshot.stacks():
+            frames = tuple(
+                (str(file), str(name), int(line)) for file, name, line in value["frames"]
+            )
+            at = snapshot.created // 10**9 * 10**9 + (int(value["at"]) - 1) * 10**9
+            slot = int(value["slot"])
+            found[slot] = max(Stack(at, frames), found.get(slot, Stack(0, ())))
+    except (ValueError, KeyError, TypeError) as fault:
+        raise GraveyardError(f"{snapshot.source}: a stack in it is spoiled: {fault}") from None
+    return found
 
 
 def _when(block: Block, run: Run) -> int:
@@ -74,6 +112,7 @@ def _run(snapshot: Snapshot) -> Run:
         snapshot.processes,
         snapshot.dropped,
         notes,
+        snapshot.paused,
     )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tombs.diff import Change, Side
     from tombs.evidence.exposure import Exposure
+    from tombs.evidence.model import Call
 
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -46,6 +47,18 @@ def exposure_lines(exposure: Exposure) -> list[str]:
     label = f"{word} {shown}" if shown else "no release named"
     by = f"{count(exposure.runs, 'run')}, {count(exposure.processes, 'process', 'processes')}"
     return [f"watched {show(exposure.watched)} since {moment(exposure.since)}", f"{by}, {label}"]
+
+
+def call_lines(call: Call) -> list[str]:
+    """Say when a function was called, in lines."""
+    label = f" in release {clean(call.release)}" if call.release else ""
+    by = count(call.processes, "process", "processes") if call.processes else "a process"
+    return [
+        f"first called {moment(call.first)}, by {by} at least",
+        f"last called {moment(call.last)}{label}, or within two epochs after it"
+        if call.last > call.first
+        else f"not known to be called after that{label}",
+    ]
 
 
 def states_line(counts: dict[str, int]) -> str:

@@ -16,8 +16,9 @@ import time
 
 from tombs import layout, streams
 from tombs.block import encode, image_count
+from tombs.runtime.history import WORDS, History
 from tombs.runtime.index import Index, Record
-from tombs.snapshot import DOUBTED, place_of, tomb_lines
+from tombs.runtime.served import Served
 from tombs.wire import quote
 
 TYPE_CHECKING = False
@@ -34,7 +35,7 @@ _PATIENCE: Final = 0.05
 # The end of the strings region is kept for notes, so that "strings full" can still be written down:
 # a sixteenth of it, but at least this much.
 _FOR_NOTES: Final = 16 * 1024
-_RAW_CHUNK: Final = 256 * 1024
+_PAUSE: Final = 300 * 10**9  # without a sign of life for so long, nobody watched
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not a fault
@@ -59,14 +60,26 @@ class Graveyard:
         lock: the run's registration lock.
     """
 
-    __slots__ = ("_index", "_markers", "_served", "lock", "region")
+    __slots__ = (
+        "_history",
+        "_index",
+        "_markers",
+        "_served",
+        "epochs",
+        "lock",
+        "region",
+        "returned",
+    )
 
     def __init__(self, region: Region, lock: FileLock) -> None:
         self.region = region
         self.lock = lock
         self._index = Index(region)
-        self._served = Index(region)
+        self._served = Served(region)
         self._markers: Array[c_uint8] | None = None
+        self._history: History | None = None
+        self.epochs = False  # whether functions will be armed again, and what was called is kept
+        self.returned = 0  # nanoseconds after which a call is worth its stack
 
     @property
     def path(self) -> str:
@@ -86,6 +99,46 @@ class Graveyard:
             kind = streams.ctypes().c_uint8 * self.region.slots
             self._markers = kind.from_buffer(self.region.map, self.region.markers_at)
         return self._markers
+
+    @property
+    def history(self) -> History:
+        """The rows of when functions were called, laid over the mapping as the markers are."""
+        if self._history is None:
+            region = self.region
+            kind = streams.ctypes().c_uint32 * (WORDS * region.slots)
+            self._history = History(
+                kind.from_buffer(region.map, region.history_at),
+                region.words[layout.CREATED] // 10**9,
+                codes=self.epochs,
+                returned=self.returned // 10**9,
+            )
+        return self._history
+
+    def fold(self, deadline: float = 0.0) -> None:
+        """Count this process where it called something, and write down the stacks it kept."""
+        history = self._history
+        if history is None or not history.folds or not self.lock.acquire(deadline):
+            return
+        try:
+            history.fold()
+            self._index.refresh()
+            while history.stacks:
+                stack = history.stacks.pop()
+                if stack.first and stack.when - self._index.registered(stack.slot) < self.returned:
+                    continue  # its module was loaded a moment ago
+                try:
+                    self._append(layout.STACK, 0, 0, bytes(16), stack.json(), _FOR_NOTES)
+                except Refused:
+                    continue
+                self._index.refresh()
+        finally:
+            self.lock.release()
+
+    def reborn(self) -> None:
+        """Be another process, in a forked child."""
+        self.lock.reborn()
+        if self._history is not None:
+            self._history.reborn()
 
     def register(
         self,
@@ -126,7 +179,7 @@ class Graveyard:
             at = self._append(
                 layout.MODULE, layout.LATE if late else 0, count, digest, image, spare, crc
             )
-            return self._index.appended(at, len(image), count, digest)
+            return self._index.appended(at, len(image), count, digest, time.time_ns())
         finally:
             self.lock.release()
 
@@ -233,7 +286,7 @@ class Graveyard:
             raise Refused("strings full", final=True)
         try:
             region.room(used, size)
-            region.marker_room(self._index.next_slot, count)
+            region.slot_room(self._index.next_slot, count)
         except OSError as fault:
             # EBADF: the program closes all descriptors at this moment, and there will be another.
             final = fault.errno != errno.EBADF
@@ -279,7 +332,9 @@ class Graveyard:
         """Count this process among those that took part."""
         if self.lock.acquire(deadline):
             try:
+                self._pause()
                 self.region.words[layout.PROCESSES] += 1
+                self.region.words[layout.ENDED] = 0
             finally:
                 self.lock.release()
 
@@ -290,6 +345,7 @@ class Graveyard:
     def vacate(self, slot: int) -> None:
         """Mark a function that was called."""
         self.markers[slot] = layout.VACATED
+        self.history.touch(slot)
 
     def others(self) -> list[Record]:
         """Give every record there is, other processes' too; none where the lock is held."""
@@ -304,11 +360,24 @@ class Graveyard:
     def beat(self) -> None:
         """Write down that the run lives now; a clock that was set back changes nothing."""
         words = self.region.words
+        if time.time_ns() - words[layout.SEEN] > _PAUSE and self.lock.acquire(0.0):
+            try:
+                self._pause()
+            finally:
+                self.lock.release()
         words[layout.SEEN] = max(words[layout.SEEN], time.time_ns())
         try:
             os.utime(self.region.fd())  # stores into a mapping don't show in the file's times
         except OSError:  # it was removed, or the right to it was given up
             return
+
+    def _pause(self) -> None:
+        """Count the time when nobody watched: all had ended, or the machine slept."""
+        words = self.region.words
+        now = time.time_ns()
+        if now - words[layout.SEEN] > _PAUSE:
+            words[layout.PAUSED] += now - words[layout.SEEN]
+            words[layout.SEEN] = now
 
     def end(self) -> None:
         """Write down an orderly end."""
@@ -322,22 +391,8 @@ class Graveyard:
 
     def lines(self, form: str) -> Iterator[bytes]:
         """Yield the wire lines of all tombs at this moment, in chunks of 64 KiB or more."""
-        index = self._served
-        index.refresh()
-        at = self.region.markers_at
-        markers = self.region.map[at : at + index.next_slot]
-        index.pending = [one for one in index.pending if not self.region.map[one[0]]]
-        doubt = {place for _, place in index.pending}
-        return tomb_lines(((one.image, _of(one, markers, doubt)) for one in index.records), form)
+        return self._served.lines(form)
 
-    def raw(self) -> Iterator[memoryview]:
-        """Yield the file itself up to its last committed block, in chunks."""
-        view = self.region.view
-        end = self.region.strings_at + self.region.words[layout.USED]
-        for at in range(0, end, _RAW_CHUNK):
-            yield view[at : min(at + _RAW_CHUNK, end)]
-
-
-def _of(record: Record, markers: bytes, doubt: set[bytes]) -> bytes:
-    own = markers[record.base : record.base + record.image.count]
-    return own.translate(DOUBTED) if doubt and place_of(record.image) in doubt else own
+    def raw(self) -> Iterator[bytes | memoryview]:
+        """Yield the file itself up to its last committed block, then the history, in chunks."""
+        return self._served.raw()

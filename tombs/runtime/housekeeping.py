@@ -78,6 +78,7 @@ class Housekeeping(Duty):
             except OSError:  # it gave up its rights: the other work goes on
                 pass
             self._graveyard.beat()
+            self._graveyard.fold()
         if not self._told and now - self._started >= NOTHING_AFTER:
             self._told = True
             self._nothing()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _bisect import bisect_right
+
 from tombs import layout
 from tombs.block import Image
 from tombs.snapshot import blocks, place_of
@@ -16,13 +18,14 @@ _DROPPED: Final = b'{"note": "dropped"'
 
 
 class Record:
-    """One registered module: its image where it lies in the mapping, and its first slot."""
+    """One registered module: its image where it lies in the mapping, its first slot, and when."""
 
-    __slots__ = ("base", "image")
+    __slots__ = ("base", "image", "when")
 
-    def __init__(self, base: int, image: Image) -> None:
+    def __init__(self, base: int, image: Image, when: int) -> None:
         self.base = base
         self.image = image
+        self.when = when  # nanoseconds since the epoch
 
 
 class Index:
@@ -66,7 +69,7 @@ class Index:
         """The slot that the next module gets."""
         return self._mark[1]
 
-    def appended(self, at: int, length: int, count: int, digest: bytes) -> Record:
+    def appended(self, at: int, length: int, count: int, digest: bytes, when: int) -> Record:
         """Take in a module's block that was written here and now, behind all that was read.
 
         Args:
@@ -74,10 +77,11 @@ class Index:
             length: of the image.
             count: of its slots.
             digest: of the image.
+            when: it was registered.
         """
         start = self._region.strings_at + at
         view = self._region.view[start : start + length]
-        record = self.known[digest] = Record(self.next_slot, Image(view))
+        record = self.known[digest] = Record(self.next_slot, Image(view), when)
         self.records.append(record)
         self._mark = (self._region.words[layout.USED], self.next_slot + count)
         return record
@@ -102,16 +106,21 @@ class Index:
         strings = region.view[region.strings_at :]
         for block in blocks(strings, at, used, region.slots, slot):
             if block.kind == layout.MODULE:
-                record = Record(block.base, Image(block.data))
+                record = Record(block.base, Image(block.data), block.when)
                 self.records.append(record)
                 self.known[block.digest] = record
             elif block.kind == layout.PENDING:
                 flag = region.strings_at + block.at + layout.SETTLED_AT
                 self.pending.append((flag, bytes(block.data)))
-            else:
+            elif block.kind == layout.NOTE:
                 self.noted.add(block.digest)
                 self.drops += bytes(block.data[: len(_DROPPED)]) == _DROPPED
             self._mark = (block.beyond, block.base + block.count)
+
+    def registered(self, slot: int) -> int:
+        """Give when a slot was registered, nanoseconds since the epoch; 0 where it isn't known."""
+        at = bisect_right(self.records, slot, key=_base)
+        return self.records[at - 1].when if at else 0
 
     def has(self, place: bytes) -> bool:
         """Tell whether a module of this name and path is registered, in whatever version."""
@@ -119,3 +128,7 @@ class Index:
             self._places.add(place_of(record.image))
         self._placed = len(self.records)
         return place in self._places
+
+
+def _base(record: Record) -> int:
+    return record.base

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 CHUNK: Final = 64 * 1024
+_ROWS: Final = 16 * 1024  # bytes of history at a time: of a thousand functions
 _OPEN: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_ALLOCATION: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
@@ -44,8 +45,9 @@ def make(path: str, slots: int, strings: int, identity: bytes, now: int) -> None
     markers_at, strings_at, size = layout.regions(slots, strings)
     header = bytearray(layout.HEADER_SIZE)
     layout.HEADER.pack_into(
-        header, 0, layout.MAGIC, layout.VERSION, layout.PROBE, slots, markers_at, strings_at, size -
-        strings_at, now, len(identity), 0, 0, 0, 0, 0, now, 0,
+        header, 0, layout.MAGIC, layout.VERSION, layout.PROBE, slots, markers_at, strings_at,
+        layout.history_at(slots, strings) - strings_at, now, len(identity),
+        0, 0, 0, 0, 0, now, 0, 0,
     )  # fmt: skip
     header[layout.IDENTITY_AT : layout.IDENTITY_AT + len(identity)] = identity
     unready = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
@@ -97,6 +99,7 @@ class Region:
 
     __slots__: Final = (
         "_held",
+        "history_at",
         "map",
         "markers_at",
         "path",
@@ -137,6 +140,7 @@ class Region:
             raise _refusal(self.path, "its size doesn't fit its header")
         self.slots, self.strings = slots, strings
         self.markers_at, self.strings_at = markers_at, strings_at
+        self.history_at = layout.history_at(slots, strings)
 
     def fd(self) -> int:
         """Give the file's descriptor; a new one where the program closed the one there was.
@@ -172,16 +176,20 @@ class Region:
             self._allocate(self.strings_at + allocated, wanted - allocated)
             self.words[layout.ALLOCATED] = wanted
 
-    def marker_room(self, first: int, count: int) -> None:
-        """Allocate the pages of the markers of some slots, those that no earlier slot needed.
+    def slot_room(self, first: int, count: int) -> None:
+        """Allocate the markers and the history of some slots, what no earlier slot needed.
 
         Raises:
             OSError: the disk is full.
         """
-        had = layout.round_up(first, layout.PAGE)
-        wanted = layout.round_up(first + count, layout.PAGE)
-        if wanted > had:
-            self._allocate(self.markers_at + had, wanted - had)
+        for at, size, step, end in (
+            (self.markers_at, 1, layout.PAGE, self.strings_at),
+            (self.history_at, layout.ROW.size, _ROWS, len(self.map)),
+        ):
+            had = layout.round_up(first * size, step)
+            wanted = min(layout.round_up((first + count) * size, step), end - at)
+            if wanted > had:
+                self._allocate(at + had, wanted - had)
 
     def close(self) -> None:
         """Give the descriptor back; the mapping stays while somebody may store a marker."""

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
         def __len__(self) -> int:
             """Give how many there are."""
 
+    class History(Protocol):
+        """What writes down when a function was called."""
+
+        def touch(self, slot: int) -> None:
+            """Write down that a function is called now."""
+
+        def called(self, code: CodeType) -> None:
+            """Remember code whose prologue is erased."""
+
     class Enters(Protocol):
         """A module's vacate, as far as the fallback uses it."""
 
@@ -45,7 +54,13 @@ if TYPE_CHECKING:
 
 NAME = "_tomb_vacate"
 VACATED = 1
-_ERASING = (__name__, "tombs.loader.poke", "tombs.loader.splice", "tombs.loader.prologue")
+_ERASING = (
+    __name__,
+    "tombs.runtime.history",
+    "tombs.loader.poke",
+    "tombs.loader.splice",
+    "tombs.loader.prologue",
+)
 
 
 class Vacate:
@@ -56,15 +71,23 @@ class Vacate:
         base: the module's first slot; None while it isn't known.
         erase: takes the prologue out of the code that a frame runs, and tells whether it could;
             None where that isn't allowed.
+        history: writes down when; None where nobody asks.
     """
 
-    __slots__ = ("_base", "_count", "_erase", "_markers", "_stuck", "_waiting")
+    __slots__ = ("_base", "_count", "_erase", "_history", "_markers", "_stuck", "_waiting")
 
-    def __init__(self, markers: Markers, base: int | None, erase: Erase | None = None) -> None:
+    def __init__(
+        self,
+        markers: Markers,
+        base: int | None,
+        erase: Erase | None = None,
+        history: History | None = None,
+    ) -> None:
         self._markers = markers
         self._base = base
         self._count = len(markers) - (base or 0)
         self._erase = erase
+        self._history = history
         self._stuck: set[int] = set()
         self._waiting: set[int] = set()
 
@@ -76,13 +99,17 @@ class Vacate:
             base = self._base
             if base is None:
                 return
-        if 0 <= index < self._count:
+        known = 0 <= index < self._count
+        if known:
             self._markers[base + index] = VACATED
-        if self._erase is not None:
+        if self._erase is not None or self._history is not None:
             try:
-                self._retire(index, _getframe(1))
+                if known and self._history is not None:
+                    self._history.touch(base + index)
+                if self._erase is not None:
+                    self._retire(index, _getframe(1))
             except RecursionError as fault:
-                # At the limit there is room for the call, but not for erasing: it stays for now.
+                # At the limit there is room for the call, but not for more: that waits.
                 step = fault.__traceback__
                 while step is not None and step.tb_next is not None:
                     step = step.tb_next
@@ -95,8 +122,7 @@ class Vacate:
         if base is None:
             self._wait(index)
             return
-        if 0 <= index < self._count:
-            self._markers[base + index] = VACATED
+        self._mark(base, index)
         if self._erase is not None:
             self._retire(index, frame)
 
@@ -111,20 +137,29 @@ class Vacate:
         self._count = len(self._markers) - base if count is None else count
         self._base = base
         for index in tuple(self._waiting):
-            if 0 <= index < self._count:
-                self._markers[base + index] = VACATED
+            self._mark(base, index)
 
     def _wait(self, index: int) -> None:
         self._waiting.add(index)
         base = self._base
         # It was placed meanwhile, perhaps before the index was remembered.
-        if base is not None and 0 <= index < self._count:
+        if base is not None:
+            self._mark(base, index)
+
+    def _mark(self, base: int, index: int) -> None:
+        if 0 <= index < self._count:
             self._markers[base + index] = VACATED
+            if self._history is not None:
+                self._history.touch(base + index)
 
     def _retire(self, index: int, frame: FrameType) -> None:
         """Erase the prologue; where that fails once, don't pay for trying at each call."""
-        if index not in self._stuck and self._erase is not None and not self._erase(frame):
+        if index in self._stuck or self._erase is None:
+            return
+        if not self._erase(frame):
             self._stuck.add(index)
+        elif self._history is not None:
+            self._history.called(frame.f_code)
 
     def __copy__(self) -> Vacate:
         """Stay one: a copied namespace counts for the module it came from."""
