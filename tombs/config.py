@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tombs import address, lengths, wire
+from tombs import address, lengths, rundir, wire
 from tombs.errors import AddressError, ConfigError
 
 TYPE_CHECKING = False
@@ -37,10 +37,14 @@ class Option:
         purpose: one sentence without its full stop.
         parse: reads one text; raises ValueError saying what is wrong with it and what is allowed.
         multiple: it may be said several times; its texts are also split at commas.
+        switch: on the command line it takes no value; elsewhere that is 1 or 0.
         anchor: makes a value that holds a relative path absolute, given a directory.
     """
 
-    __slots__ = ("anchor", "default", "flags", "metavar", "multiple", "parse", "purpose", "unset")
+    __slots__ = (
+        *("anchor", "default", "flags", "metavar", "multiple", "parse", "purpose", "switch"),
+        "unset",
+    )
 
     def __init__(  # noqa: PLR0913 - as many fields as the table has columns
         self,
@@ -52,6 +56,7 @@ class Option:
         parse: Callable[[str], Any],
         *,
         multiple: bool = False,
+        switch: bool = False,
         anchor: Callable[[Any, str], Any] | None = None,
     ) -> None:
         self.flags = flags
@@ -61,6 +66,7 @@ class Option:
         self.purpose = purpose
         self.parse = parse
         self.multiple = multiple
+        self.switch = switch
         self.anchor = anchor
 
     @property
@@ -173,6 +179,18 @@ def _release(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if not text.isascii() or not all(char.isalnum() or char in "_.-" for char in text):
+        raise ValueError("is no name; allowed are up to 24 letters, digits, _, . and -")
+    if not 1 <= len(text) <= 24 or text.strip("-.") != text:
+        raise ValueError("is no name; it has 1 to 24 characters, and no - or . at its ends")
+    return text
+
+
+def _switch(text: str) -> bool:
+    return _choice("0", "1")(text) == "1"
+
+
 def _cache_at(value: object, base: str) -> object:
     return value if value == "0" else _path_at(value, base)
 
@@ -241,6 +259,16 @@ OPTIONS: Final = (
         "label of the deployment (a version, a commit) that its evidence carries", _release,
     ),
     Option(
+        ("--name",), "NAME", "none", None,
+        "go on in the graveyard of this name, which outlives the program; a new release begins a"
+        " new generation of it",
+        _name,
+    ),
+    Option(
+        ("--keep",), "0|1", "off", False,  # noqa: FBT003 - the value where nothing was said
+        "the same, under the application's name", _switch, switch=True,
+    ),
+    Option(
         ("--epoch",), "LENGTH", "off", 0,
         "arm again so often what was called, so that its last call is known; such as `24h`",
         _epoch,
@@ -269,12 +297,26 @@ class Settings:
     dir: str | None  # None is the default place
     cache: str | None  # None is the default place, '0' off
     release: str | None
+    name: str | None  # of a graveyard that is kept
+    keep: bool
     epoch: int  # seconds, 0 off
     returned: int  # seconds, 0 off
 
     def __init__(self, values: Mapping[str, object]) -> None:
         for option in OPTIONS:
             setattr(self, option.name, values.get(option.name, option.unset))
+
+    @property
+    def kept(self) -> bool:
+        """Whether the graveyard is to outlive the program."""
+        return self.keep or self.name is not None
+
+    def run(self, application: str) -> str:
+        """Name a run that begins: anew, or where the graveyard is kept, as it was named before."""
+        if not self.kept:
+            return rundir.run_id(application)
+        watched = (*self.namespace, "-", *self.exclude)
+        return rundir.kept_id(self.name or application, self.release, watched)
 
 
 def settle(layers: Iterable[Mapping[str, Given]], faults: Iterable[str] = ()) -> Settings:
@@ -344,5 +386,7 @@ def to_environ(settings: Settings) -> dict[str, str]:
     for option in OPTIONS:
         value = getattr(settings, option.name)
         if value != option.unset:
+            if option.switch:
+                value = int(value)
             environ[option.variable] = ",".join(value) if option.multiple else str(value)
     return environ

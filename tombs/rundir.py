@@ -16,12 +16,14 @@ from tombs.errors import TombsError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 GRAVEYARD = ".graveyard"
 LOCK = ".lock"
 SERVE = ".serve"
 SOCKET = ".sock"
+HISTORY = ".history.gz"  # of a kept graveyard: its old generations
+KEPT = "@"
 SUFFIXES = (GRAVEYARD, LOCK, SERVE, SOCKET)
 
 # Whoever may write there: what is found is used only if it is ours.
@@ -43,12 +45,24 @@ def places(environ: Mapping[str, str]) -> Iterator[str]:
     yield os.path.join(environ.get("TMPDIR") or _TEMPORARY, f"tombs-{uid}")
 
 
-def choose(chosen: str | None, environ: Mapping[str, str]) -> str:
+def state(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the directory for what outlives the machine's restart; none where there is no home."""
+    base = environ.get("XDG_STATE_HOME") or ""
+    if not os.path.isabs(base):
+        home = environ.get("HOME") or ""
+        if not (os.path.isabs(home) and os.path.isdir(home)):
+            return
+        base = os.path.join(home, ".local", "state")
+    yield os.path.join(base, "tombs")
+
+
+def choose(chosen: str | None, environ: Mapping[str, str], *, kept: bool = False) -> str:
     """Make sure of a run directory.
 
     Args:
         chosen: the directory of the settings, or None.
-        environ: where XDG_RUNTIME_DIR and TMPDIR are looked up.
+        environ: where XDG_RUNTIME_DIR, XDG_STATE_HOME, HOME and TMPDIR are looked up.
+        kept: the graveyard is to outlive the run, and the machine's restart where it can.
 
     Returns:
         The absolute path of a directory that is there and ours.
@@ -58,8 +72,9 @@ def choose(chosen: str | None, environ: Mapping[str, str]) -> str:
         reason.
     """
     faults = []
-    for path in (os.path.abspath(chosen),) if chosen else places(environ):
-        fault = _prepare(path, make_parents=chosen is not None)
+    lasting = tuple(state(environ)) if kept and not chosen else ()
+    for path in (os.path.abspath(chosen),) if chosen else (*lasting, *places(environ)):
+        fault = _prepare(path, make_parents=chosen is not None or path in lasting)
         if fault is None:
             return path
         faults.append(fault)
@@ -92,7 +107,7 @@ def cache(chosen: str | None, directory: str, environ: Mapping[str, str]) -> str
 
 def find(chosen: str | None, environ: Mapping[str, str]) -> list[str]:
     """Give the run directories that are there and ours, without making any."""
-    paths = (os.path.abspath(chosen),) if chosen else places(environ)
+    paths = (os.path.abspath(chosen),) if chosen else (*places(environ), *state(environ))
     return [path for path in dict.fromkeys(paths) if _fault(path) is None]
 
 
@@ -127,15 +142,38 @@ def _fault(path: str) -> str | None:
 
 def run_id(application: str) -> str:
     """Name a run: the application, and eight random digits."""
+    return f"{_plain(application)}-{os.urandom(4).hex()}"
+
+
+def kept_id(name: str, release: str | None, watched: Sequence[str]) -> str:
+    """Name a generation of a kept graveyard: all starts of one release have the same.
+
+    Args:
+        name: of the graveyard.
+        release: label of the deployment.
+        watched: what else makes another generation: the namespaces.
+    """
+    from binascii import crc32  # noqa: PLC0415 - only for kept graveyards
+
+    told = "\0".join((release or "", *watched)).encode("utf-8", "surrogatepass")
+    return f"{_plain(name)}{KEPT}{crc32(told):08x}"
+
+
+def _plain(name: str) -> str:
     kept = "".join(
-        char if char.isalnum() or char in "_.-" else "-" for char in application if char.isascii()
+        char if char.isalnum() or char in "_.-" else "-" for char in name if char.isascii()
     )
-    return f"{kept.strip('-.')[:24] or 'python'}-{os.urandom(4).hex()}"
+    return kept.strip("-.")[:24] or "python"
 
 
 def application(run: str) -> str:
     """Give the application's part of a run's name."""
-    return run.rpartition("-")[0]
+    return family(run)[:-1]
+
+
+def family(run: str) -> str:
+    """Give what the names of an application's runs have in common; kept ones are another family."""
+    return run[:-8]
 
 
 def graveyards(directory: str) -> list[str]:
@@ -151,3 +189,15 @@ def graveyards(directory: str) -> list[str]:
 def stem(path: str) -> str:
     """Give the path that a graveyard's companions (lock, socket) begin with."""
     return path[: -len(GRAVEYARD)]
+
+
+def generations(directory: str, name: str) -> list[str]:
+    """List the files of a kept graveyard's generations, oldest first."""
+    found = graveyards(directory)
+    return [path for path in found if os.path.basename(path).startswith(name + KEPT)]
+
+
+def kept(directory: str, name: str) -> list[str]:
+    """List all that is known under a kept graveyard's name: its history, and its generations."""
+    history = os.path.join(directory, name + HISTORY)
+    return [*([history] if os.path.exists(history) else ()), *generations(directory, name)]

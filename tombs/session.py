@@ -87,16 +87,19 @@ class Session:
     # Starting
 
     def _start(self, settings: config.Settings, environ: Mapping[str, str]) -> None:
-        directory = rundir.choose(settings.dir, environ)
-        run = environ.get("TOMBS_RUN") or rundir.run_id(_application(settings))
+        directory = rundir.choose(settings.dir, environ, kept=settings.kept)
+        run = environ.get("TOMBS_RUN") or settings.run(_application(settings))
         self._stem = opening.stem(directory, run)
         namespace = Namespace(settings.namespace, settings.exclude)
         who = opening.identity(
             run, settings.namespace, settings.exclude, settings.engine, settings.release
         )
-        self.graveyard, self._first = opening.open_graveyard(
-            self._stem, settings.slots, settings.strings, who
+        self.graveyard, made = opening.open_graveyard(
+            self._stem, settings.slots, settings.strings, who, kept=settings.kept
         )
+        # A kept graveyard may be there from an earlier start; whose first process is this one.
+        starter = environ.get("TOMBS_PID") or str(os.getpid())
+        self._first = made or (settings.kept and starter == str(os.getpid()))
         self._undo.append(self.graveyard.close)
         self.graveyard.returned = settings.returned * 10**9
         self._liveness = Liveness(self.graveyard.path)
@@ -119,7 +122,7 @@ class Session:
         self._finder.install()
         self._undo.append(self._finder.remove)
         self.address: address.Address | None = None
-        sweep = (directory, rundir.application(run)) if self._may_open else None
+        sweep = (directory, rundir.family(run)) if self._may_open else None
         self._keeping = Housekeeping(
             self.graveyard,
             self._liveness,

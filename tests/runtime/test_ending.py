@@ -85,7 +85,7 @@ def finished(directory: Path, name: str, age: float) -> str:
 def test_the_newest_are_kept(tmp_path: Path) -> None:
     """Of an application twenty stay, and what goes goes with its companions."""
     made = [finished(tmp_path, f"app-{number:08x}", 1000 - number) for number in range(KEPT + 3)]
-    assert sorted(sweep(str(tmp_path), "app", NOW)) == made[:3]
+    assert sorted(sweep(str(tmp_path), "app-", NOW)) == made[:3]
     assert rundir.graveyards(str(tmp_path)) == made[3:]
     assert len(os.listdir(tmp_path)) == KEPT * len(rundir.SUFFIXES)
 
@@ -94,7 +94,7 @@ def test_what_is_older_than_a_week_goes(tmp_path: Path) -> None:
     """Age counts, not only number."""
     old = finished(tmp_path, "app-00000001", KEPT_FOR + 60)
     young = finished(tmp_path, "app-00000002", KEPT_FOR - 60)
-    assert sweep(str(tmp_path), "app", NOW) == [old]
+    assert sweep(str(tmp_path), "app-", NOW) == [old]
     assert os.path.exists(young)
 
 
@@ -102,17 +102,17 @@ def test_a_live_graveyard_is_never_removed(tmp_path: Path) -> None:
     """However old it looks."""
     path = finished(tmp_path, "app-00000001", 10 * KEPT_FOR)
     liveness = Liveness(path)
-    assert sweep(str(tmp_path), "app", NOW) == []
+    assert sweep(str(tmp_path), "app-", NOW) == []
     assert liveness.leave()
-    assert sweep(str(tmp_path), "app", NOW) == [path]
+    assert sweep(str(tmp_path), "app-", NOW) == [path]
 
 
 @pytest.mark.parametrize("other", ["application", "app-two", "ap"])
 def test_other_applications_are_left_alone(tmp_path: Path, other: str) -> None:
     """Also those whose name begins alike."""
     path = finished(tmp_path, f"{other}-00000001", 10 * KEPT_FOR)
-    assert sweep(str(tmp_path), "app", NOW) == []
-    assert sweep(str(tmp_path), other, NOW) == [path]
+    assert sweep(str(tmp_path), "app-", NOW) == []
+    assert sweep(str(tmp_path), f"{other}-", NOW) == [path]
 
 
 def test_files_that_are_no_graveyards_are_left_alone(tmp_path: Path) -> None:
@@ -120,5 +120,5 @@ def test_files_that_are_no_graveyards_are_left_alone(tmp_path: Path) -> None:
     finished(tmp_path, "app-00000001", 10 * KEPT_FOR)
     (tmp_path / "dump.json").write_text("mine")
     (tmp_path / f"app-00000002-{TAG}.graveyard").mkdir()
-    sweep(str(tmp_path), "app", NOW)
+    sweep(str(tmp_path), "app-", NOW)
     assert sorted(os.listdir(tmp_path)) == sorted(["dump.json", f"app-00000002-{TAG}.graveyard"])

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 import tombs
-from tombs import config, identity, rundir
+from tombs import config, identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def environment(
     result = {name: value for name, value in environ.items() if name not in mine}
     result |= config.to_environ(settings)
     result["TOMBS_ENABLE"] = "1"
-    result["TOMBS_RUN"] = rundir.run_id(application(settings.namespace, words))
+    result["TOMBS_RUN"] = settings.run(application(settings.namespace, words))
     result["TOMBS_PYTHON"] = identity.interpreter()
     result["TOMBS_PID"] = str(os.getpid())
     result["TOMBS_COMMAND"] = shlex.join(words)[:COMMAND_CHARACTERS]

@@ -26,6 +26,7 @@ from tombs import config, rundir
 from tombs.cli.entry import invoke
 from tombs.cli.environment import environment, inherited
 from tombs.cli.project import from_project
+from tombs.client.kept import compact
 from tombs.errors import ConfigError, TombsError
 from tombs.version import __version__
 
@@ -44,8 +45,11 @@ def command() -> click.Command:
     options: list[click.Parameter] = [
         click.Option(
             option.flags,
-            metavar=option.metavar,
+            metavar=None if option.switch else option.metavar,
             multiple=option.multiple,
+            is_flag=option.switch,
+            flag_value="1" if option.switch else None,
+            default=None,
             help=f"{option.purpose.replace('`', '')} (default: {option.default.replace('`', '')};"
             f" {option.variable}).",
         )
@@ -79,6 +83,8 @@ def start(words: tuple[str, ...], **flags: str | tuple[str, ...] | None) -> NoRe
     settings = settle(flags, os.environ, directory)
     _check_command(words[0])
     environ = environment(settings, words, inherited())
+    if settings.kept and settings.dir is not None:
+        compact(settings.dir, environ["TOMBS_RUN"])
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -104,7 +110,7 @@ def settle(
     settings = config.settle([project, config.from_environ(environ, directory), said], faults)
     late = [fault for fault in (_dump_fault(settings.dump),) if fault]
     try:
-        settings.dir = rundir.choose(settings.dir, environ)
+        settings.dir = rundir.choose(settings.dir, environ, kept=settings.kept)
     except TombsError as fault:
         # Chosen by the user, it is a fault; else the program is worth more than its graveyard.
         if settings.dir is not None:

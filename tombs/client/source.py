@@ -8,7 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from tombs import address, layout
+from tombs import address, layout, rundir
 from tombs.client.connect import fetch
 from tombs.errors import GraveyardError
 from tombs.evidence import taken
@@ -38,16 +38,27 @@ def load(source: str, timeout: float = _TIMEOUT) -> Evidence:
 
     Args:
         source: a `unix://` or `tcp://` address, the path of a socket, of a graveyard file or of a
-            saved snapshot (compressed or not), or `-` for either of the two on standard input.
+            saved snapshot (compressed or not), `-` for either of the two on standard input, or the
+            name of a kept graveyard: its generations and its history.
         timeout: seconds to wait for a program's answer.
 
     Raises:
         TombsError: it can't be reached or read, with its name and, where it has lines, the line.
     """
     evidence = Evidence()
-    for item, key in items(source, {}, timeout):
-        evidence.add(item, key)
+    known: Known = {}
+    for one in _named(source) or [source]:
+        for item, key in items(one, known, timeout):
+            evidence.add(item, key)
     return evidence
+
+
+def _named(source: str) -> list[str]:
+    """Give the files of a kept graveyard of this name; none where it is the name of a file."""
+    if "/" in source or source == STANDARD_INPUT or os.path.lexists(source):
+        return []
+    directories = rundir.find(os.environ.get("TOMBS_DIR"), os.environ)
+    return [path for directory in directories for path in rundir.kept(directory, source)]
 
 
 def items(source: str, known: Known, timeout: float = _TIMEOUT) -> Iterator[Item]:

@@ -56,12 +56,12 @@ def _write(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def sweep(directory: str, application: str, now: float | None = None) -> list[str]:
+def sweep(directory: str, family: str, now: float | None = None) -> list[str]:
     """Remove an application's finished graveyards but the newest 20 of 7 days; a live one never.
 
     Args:
         directory: the run directory.
-        application: whose.
+        family: whose, as `rundir.family` gives it; kept ones stay for however long.
         now: seconds since the epoch.
 
     Returns:
@@ -76,11 +76,11 @@ def sweep(directory: str, application: str, now: float | None = None) -> list[st
         return []
     for path in reversed(found):
         name = os.path.basename(path)
-        if rundir.application(name.partition("-cpython")[0]) != application:
+        if rundir.family(name.rpartition("-cpython")[0]) != family:
             continue
         kept += 1
         try:
-            old = now - os.stat(path).st_mtime > KEPT_FOR
+            old = now - os.stat(path).st_mtime > KEPT_FOR and family[-1:] != rundir.KEPT
             if (kept > KEPT or old) and _remove(path):
                 removed.append(path)
         except OSError:  # another process was quicker

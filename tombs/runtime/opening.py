@@ -7,6 +7,7 @@ import sys
 import time
 
 from tombs import layout, rundir
+from tombs.errors import GraveyardError
 from tombs.identity import bytecode
 from tombs.runtime.graveyard import Graveyard
 from tombs.runtime.locks import FileLock
@@ -42,7 +43,7 @@ def stem(directory: str, run: str) -> str:
 
 
 def open_graveyard(
-    path_stem: str, slots: int, strings: int, identity: dict[str, object]
+    path_stem: str, slots: int, strings: int, identity: dict[str, object], *, kept: bool = False
 ) -> tuple[Graveyard, bool]:
     """Open a run's graveyard, or make it.
 
@@ -51,6 +52,7 @@ def open_graveyard(
         slots: how many markers a new one has.
         strings: bytes of a new one's strings region.
         identity: what identifies the run, for a new one.
+        kept: it may be there from an earlier start; one that can't be used any more is put aside.
 
     Returns:
         The graveyard, and whether this process made it: the first of the run.
@@ -62,6 +64,13 @@ def open_graveyard(
     path = path_stem + rundir.GRAVEYARD
     lock = FileLock(path_stem + rundir.LOCK)
     try:
+        first = _make_sure(path, lock, slots, strings, encode(identity))
+        try:
+            return Graveyard(Region(path), lock), first
+        except GraveyardError:
+            if not kept:
+                raise
+            os.rename(path, f"{path}.{time.time_ns()}.spoiled")  # of another version, most likely
         first = _make_sure(path, lock, slots, strings, encode(identity))
         return Graveyard(Region(path), lock), first
     except BaseException:

@@ -1,0 +1,186 @@
+"""Kept graveyards: restarts go on, releases follow each other, and the files stay few."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support_graveyard import module_image
+from tombs import layout, rundir
+from tombs.block import digest
+from tombs.client import kept
+from tombs.client.source import load
+from tombs.evidence.standing import ALIVE, DEAD, Standings
+from tombs.runtime.locks import Liveness
+from tombs.runtime.opening import identity, open_graveyard, stem
+from tombs.snapshot import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tombs.runtime.graveyard import Graveyard
+
+NAMES = ("a", "b", "c")
+
+
+class Process:
+    """A program that is started under a kept graveyard, without a program."""
+
+    def __init__(self, directory: Path, release: str, changed: str = "") -> None:
+        run = rundir.kept_id("web", release, ("m",))
+        who = identity(run, ["m"], [], "auto", release)
+        made: tuple[Graveyard, bool] = open_graveyard(
+            stem(str(directory), run), 100, 64 << 10, who, kept=True
+        )
+        self.run = run
+        self.graveyard, self.first = made
+        self.liveness = Liveness(self.graveyard.path)
+        self.graveyard.join()
+        # A release changes the body of one function.
+        source = "".join(f"def {name}(): return {name == changed}\n" for name in NAMES)
+        data = module_image(source, "m", "/srv/m.py")
+        self.base = self.graveyard.register(data, digest(data)).base
+
+    def call(self, name: str) -> None:
+        """Call a function."""
+        self.graveyard.vacate(self.base + NAMES.index(name))
+
+    def end(self, *, in_order: bool = True) -> None:
+        """End, or be killed."""
+        if in_order:
+            self.graveyard.fold(1.0)
+            self.graveyard.end()
+        self.liveness.leave()
+        self.graveyard.close()
+
+
+def states(directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Say what is known of each function under the name."""
+    monkeypatch.setenv("TOMBS_DIR", str(directory))
+    standings = Standings(load("web"))
+    return {one.qualname: one.state for one in standings.functions.values()}
+
+
+def test_a_restart_goes_on_in_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first process called is alive in the second, and its slots are found again."""
+    os.chmod(tmp_path, 0o700)
+    for name in "ab":
+        process = Process(tmp_path, "1")
+        assert process.first == (name == "a")
+        process.call(name)
+        process.end()
+    assert len(rundir.graveyards(str(tmp_path))) == 1
+    assert read(rundir.graveyards(str(tmp_path))[0]).functions == 3
+    assert states(tmp_path, monkeypatch) == {"a": ALIVE, "b": ALIVE, "c": DEAD}
+
+
+def test_old_generations_become_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is forgotten; a release that runs is left alone, and a few ended ones stay."""
+    os.chmod(tmp_path, 0o700)
+    running = Process(tmp_path, "0")
+    running.call("b")
+    for release in range(1, 9):
+        process = Process(tmp_path, str(release), "c")
+        if release == 1:
+            process.call("a")
+        process.end()
+        kept.compact(str(tmp_path), process.run)
+    left = rundir.graveyards(str(tmp_path))
+    assert running.graveyard.path in left
+    assert len(left) <= kept.NEWEST + 2
+    assert states(tmp_path, monkeypatch) == {"a": ALIVE, "b": ALIVE, "c": DEAD}
+
+
+def test_ten_thousand_workers_take_no_more_room_than_one(tmp_path: Path) -> None:
+    """A month of recycled workers: the same functions, found by their module's digest."""
+    os.chmod(tmp_path, 0o700)
+    process = Process(tmp_path, "1")
+    before = os.stat(process.graveyard.path).st_blocks, process.graveyard.region.words[layout.USED]
+    process.end()
+    for number in range(10_000):
+        process = Process(tmp_path, "1")
+        process.call(NAMES[number % 2])
+        process.end(in_order=number % 3 > 0)
+    path = rundir.graveyards(str(tmp_path))[0]
+    process = Process(tmp_path, "1")
+    after = os.stat(path).st_blocks, process.graveyard.region.words[layout.USED]
+    assert after == before
+    assert process.graveyard.region.words[layout.PROCESSES] == 10_002
+    process.end()
+
+
+def test_a_graveyard_of_another_version_is_put_aside(tmp_path: Path) -> None:
+    """The program isn't left without one, and the old file isn't lost."""
+    process = Process(tmp_path, "1")
+    process.end()
+    path = process.graveyard.path
+    with open(path, "r+b") as file:
+        file.seek(8)
+        file.write((99).to_bytes(4, "little"))
+    process = Process(tmp_path, "1")
+    assert process.first
+    assert [name for name in os.listdir(tmp_path) if name.endswith(".spoiled")]
+    process.end()
+
+
+def test_time_when_nobody_watched_is_no_exposure(tmp_path: Path) -> None:
+    """The night between two runs is counted apart."""
+    process = Process(tmp_path, "1")
+    process.end()
+    words = process.graveyard.region.words
+    night = 8 * 3600 * 10**9
+    for word in (layout.CREATED, layout.SEEN):
+        words[word] -= night
+    process = Process(tmp_path, "1")
+    paused = read(process.graveyard.path).paused
+    assert night <= paused < night + 60 * 10**9
+    process.end()
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from("123456"),  # release
+        st.sampled_from(("", *NAMES)),  # what it changed
+        st.lists(st.sampled_from(NAMES), max_size=2),  # calls
+        st.sampled_from(("end", "killed", "goes on")),
+        st.booleans(),  # whether the next start compacts
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps)
+def test_what_was_called_is_never_dead(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[tuple[str, str, list[str], str, bool]],
+) -> None:
+    """Whatever runs, restarts, releases, crashes and compactions follow each other."""
+    directory = tmp_path_factory.mktemp("kept")
+    os.chmod(directory, 0o700)
+    called: set[str] = set()
+    running = []
+    for release, changed, calls, how, compacts in steps:
+        process = Process(directory, release, changed)
+        for name in calls:
+            process.call(name)
+            called.add(name)
+        if how == "goes on":
+            running.append(process)
+        else:
+            process.end(in_order=how == "end")
+        if compacts:
+            kept.compact(str(directory), process.run)
+        found = states(directory, monkeypatch)
+        assert {name for name in found if found[name] == ALIVE} == called
+    for process in running:
+        process.end()
