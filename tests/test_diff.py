@@ -9,7 +9,8 @@ import pytest
 from tests.support_evidence import HOUR, evidence, run
 from tombs.diff import CHANGED, Diff
 from tombs.evidence.model import Note
-from tombs.evidence.standing import Demands, Standings
+from tombs.evidence.standing import Standings
+from tombs.evidence.windows import Demands
 
 if TYPE_CHECKING:
     from tombs.evidence.model import Evidence, Run

@@ -102,6 +102,7 @@ class Side:
     def __init__(self, name: str, standings: Standings) -> None:
         self.name = name
         self.exposure = standings.exposure
+        self.windows = standings.windows
         self.counts = dict.fromkeys(STATES, 0)
         self.bytecode: set[str] = set()
         for standing in standings.functions.values():

@@ -128,7 +128,9 @@ def test_colour_is_for_terminals(place: Path, changes: dict[str, str], colored: 
         "read, write = os.openpty(); os.dup2(write, 1)\n"
         "from tombs.cli.main import main\n"
         "assert main(['report', 'shop.json']) == 0\n"
-        "sys.stderr.write(ascii(os.read(read, 1 << 16)))"
+        "os.write(write, b'END'); shown = b''\n"
+        "while b'END' not in shown: shown += os.read(read, 1 << 16)\n"
+        "sys.stderr.write(ascii(shown))"
     )
     env = environment(**{"TERM": "xterm", "NO_COLOR": None, **changes})
     shown = python(["-c", program], env, cwd=place, check=True).stderr

@@ -6,7 +6,8 @@ import pytest
 
 from tests.support_evidence import HOUR, START, evidence, listed, run, seen, states
 from tombs.evidence.model import Evidence, Note
-from tombs.evidence.standing import Demands, Standings, numbered
+from tombs.evidence.standing import Standings, numbered
+from tombs.evidence.windows import Demands
 
 
 def test_the_three_markers_are_three_states() -> None:

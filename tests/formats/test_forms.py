@@ -156,7 +156,7 @@ def test_gitlab_has_the_documented_fields(paths: Paths) -> None:
         assert issue["location"]["lines"]["begin"] >= 1
     critical = [issue for issue in issues if issue["severity"] == "critical"]
     assert [issue["description"] for issue in critical] == [
-        "shop.a.f: called before, never called now"
+        "shop.a.f: called before, never called now (watched 1d by 4 processes)"
     ]
 
 
@@ -182,7 +182,7 @@ def test_github_gets_annotations_on_lines(paths: Paths) -> None:
     lines = list(github.render(made, paths))
     assert lines[1] == (
         "::error file=src/shop/a.py,line=1,endLine=5,title=tombs%3A newly-dead"
-        "::shop.a.f: called before, never called now"
+        "::shop.a.f: called before, never called now (watched 1d by 4 processes)"
     )
     assert not any("shop.a.new" in line for line in lines)
     gone = next(line for line in lines if "shop.a.gone" in line)

@@ -116,7 +116,9 @@ def test_what_a_page_is_given() -> None:
     assert told["notes"][a["w"]["2"]] == "some of its calls could not be seen"
     assert [told["tests"][int(digit)] for digit in a["t"]] == ["tested", "not known", "not known"]
     assert told["states"][int(b["s"])] == "never loaded"
-    assert told["exposures"][a["x"]][0].startswith("watched 1d since")
+    exposure = told["exposures"][a["x"]]
+    assert exposure["told"][0].startswith("watched 1d since")
+    assert (exposure["watched"], exposure["length"], exposure["processes"]) == (86_400, "1d", 4)
     assert told["files"] == {}
 
 

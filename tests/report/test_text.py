@@ -33,10 +33,13 @@ shop                                     8        3          15  ████▒
 The longest dead functions
        5 lines  shop.billing.invoice.Invoice.void
                 /srv/app/shop/billing/invoice.py:1
+                watched 1d by 4 processes
        5 lines  shop.billing.invoice.round
                 /srv/app/shop/billing/invoice.py:21
+                watched 1d by 4 processes
        5 lines  shop.web.old_view
                 /srv/app/shop/web.py:11
+                watched 1d by 4 processes
 """
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs.cli.sources import demand_options, gather
+from tombs.cli.demands import demand_options
+from tombs.cli.sources import gather
 from tombs.diff import CLASSES, Diff
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files
-from tombs.evidence.standing import Demands, Standings
+from tombs.evidence.standing import Standings
 from tombs.formats import github, gitlab, markdown, sarif, structured, text
 from tombs.formats.paths import Paths
 from tombs.gates import Limits, Outcome
@@ -121,7 +122,7 @@ def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     new = gather(given["new"], given["trees"])
     if not given["across_applications"]:
         _same_application((given["old"], old), (given["new"], new))
-    demands = Demands(given["min_window"], given["min_processes"])
+    demands = given["demands"]
     diff = Diff((given["old"], Standings(old, demands)), (given["new"], Standings(new, demands)))
     limits = Limits(given["fail_on"], given["max_dead"], given["max_dead_growth"])
     outcome = Outcome(diff, limits, ignore)

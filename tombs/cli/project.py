@@ -21,6 +21,16 @@ def from_project(directory: str) -> tuple[dict[str, Given], list[str]]:
 
     Searched from the directory upwards; relative paths in it start from where it stands.
     """
+    path, values, faults = table(directory)
+    return ({}, faults) if faults else _collect(path, os.path.dirname(path), values)
+
+
+def table(directory: str) -> tuple[str, dict[str, Any], list[str]]:
+    """Read `[tool.tombs]` of the nearest pyproject.toml that has it, from a directory upwards.
+
+    Returns:
+        The file, its table, and what kept it from being read.
+    """
     while True:
         path = os.path.join(directory, "pyproject.toml")
         try:
@@ -29,24 +39,25 @@ def from_project(directory: str) -> tuple[dict[str, Given], list[str]]:
         except FileNotFoundError:
             tools = {}
         except OSError as fault:
-            return {}, [f"{path}: can't be read: {fault.strerror}"]
+            return path, {}, [f"{path}: can't be read: {fault.strerror}"]
         except ValueError as fault:  # not TOML, or not UTF-8
-            return {}, [f"{path}: {fault}"]
+            return path, {}, [f"{path}: {fault}"]
         if isinstance(tools, dict) and "tombs" in tools:
-            return _collect(path, directory, tools["tombs"])
+            values = tools["tombs"]
+            if isinstance(values, dict):
+                return path, values, []
+            return path, {}, [f"{path}: tool.tombs is no table"]
         parent = os.path.dirname(directory)
         if parent == directory:
-            return {}, []
+            return path, {}, []
         directory = parent
 
 
-def _collect(path: str, base: str, table: Any) -> tuple[dict[str, Given], list[str]]:  # noqa: ANN401
-    if not isinstance(table, dict):
-        return {}, [f"{path}: tool.tombs is no table"]
+def _collect(path: str, base: str, values: dict[str, Any]) -> tuple[dict[str, Given], list[str]]:
     options = {option.key: option for option in OPTIONS}
     layer: dict[str, Given] = {}
     faults = []
-    for key, value in table.items():
+    for key, value in values.items():
         place = f"{path}: tool.tombs.{key}"
         option = options.get(key)
         if key in TABLES and isinstance(value, dict):

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tombs.cli.demands import demand_options
 from tombs.cli.entry import tell
-from tombs.cli.sources import chosen, demand_options, directory_option, gather, progress
+from tombs.cli.sources import chosen, directory_option, gather, progress
 from tombs.errors import TombsError
 from tombs.evidence import files
-from tombs.evidence.standing import Demands, Standings
+from tombs.evidence.standing import Standings
 from tombs.formats.words import clean, count
 from tombs.report import text
 from tombs.report.blame import ages, worth_asking
@@ -67,7 +68,7 @@ def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  
         raise click.UsageError("only one of SOURCE and --tests can be standard input")
     evidence = gather(place, trees)
     tests = Tests(gather(given["tests"])) if given["tests"] else None
-    standings = Standings(evidence, Demands(given["min_window"], given["min_processes"]))
+    standings = Standings(evidence, given["demands"])
     report = Report(evidence.applications(), standings, trees, tests)
     if html is None:
         for line in text.render(report, _style(), given["depth"]):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from tombs.cli.entry import tell
 from tombs.client.graveyards import the_live_one
 from tombs.client.source import load
-from tombs.evidence import durations
 from tombs.inventory import inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tombs.evidence.model import Evidence
 
@@ -28,31 +27,6 @@ directory_option = click.option(
     metavar="PATH",
     help="The run directory to look in where no SOURCE is given (TOMBS_DIR).",
 )
-
-
-def _duration(_context: click.Context, parameter: click.Parameter, value: str) -> int:
-    try:
-        return durations.parse(value)
-    except ValueError as fault:
-        raise click.BadParameter(f"{value!r} {fault}", param=parameter) from None
-
-
-def demand_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that ask for a least exposure."""
-    command = click.option(
-        "--min-processes",
-        type=click.IntRange(min=0),
-        default=0,
-        metavar="N",
-        help="Call nothing dead that fewer processes have watched: it is unknown.",
-    )(command)
-    return click.option(
-        "--min-window",
-        default="0s",
-        callback=_duration,
-        metavar="TIME",
-        help="Call nothing dead that was watched for less (7d, 12h): it is unknown.",
-    )(command)
 
 
 def chosen(source: str | None, directory: str | None) -> str:

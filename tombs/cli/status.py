@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs.cli.sources import chosen, demand_options, directory_option, gather
-from tombs.evidence.standing import DEAD, STATES, Demands, Standings
-from tombs.formats.structured import exposed
-from tombs.formats.words import clean, count, exposure_lines, states_line
+from tombs.cli.demands import demand_options
+from tombs.cli.sources import chosen, directory_option, gather
+from tombs.evidence.standing import DEAD, STATES, Standings
+from tombs.formats.structured import exposed, listed_windows
+from tombs.formats.words import clean, count, exposure_lines, states_line, watched, window_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tombs.evidence.exposure import Exposure
     from tombs.evidence.model import Evidence
+    from tombs.evidence.windows import Demands
 
 _WIDTH = 80
 
@@ -45,9 +48,8 @@ def command(
     trees: tuple[str, ...],
     depth: int,
     form: str,
-    min_window: int,
-    min_processes: int,
     directory: str | None,
+    demands: Demands,
 ) -> None:
     """Tell how much is dead, in total and by package, and first what the evidence is worth.
 
@@ -55,29 +57,45 @@ def command(
     input; without it, the only live graveyard of the run directory.
     """
     evidence = gather(chosen(source, directory), trees)
-    standings = Standings(evidence, Demands(min_window, min_processes))
+    standings = Standings(evidence, demands)
     for line in _text(evidence, standings, depth) if form == "text" else _json(standings, depth):
         click.echo(line)
 
 
-def packages(standings: Standings, depth: int) -> dict[str, dict[str, int]]:
+class Package:
+    """What is known of a package's functions.
+
+    Attributes:
+        counts: how many there are by state.
+        exposures: those of the functions of which it matters how long they were watched.
+    """
+
+    __slots__ = ("counts", "exposures")
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(STATES, 0)
+        self.exposures: set[Exposure] = set()
+
+
+def packages(standings: Standings, depth: int) -> dict[str, Package]:
     """Count the functions of each package by state."""
-    found: dict[str, dict[str, int]] = {}
-    names: dict[str, dict[str, int]] = {}
+    found: dict[str, Package] = {}
+    names: dict[str, Package] = {}
     for standing in standings.functions.values():
-        counts = names.get(standing.module)
-        if counts is None:
-            package = ".".join(standing.module.split(".")[:depth])
+        package = names.get(standing.module)
+        if package is None:
+            name = ".".join(standing.module.split(".")[:depth])
             if standing.module.startswith("__main__("):
-                package = standing.module
-            counts = found.setdefault(package, dict.fromkeys(STATES, 0))
-            names[standing.module] = counts
-        counts[standing.state] += 1
+                name = standing.module
+            package = names[standing.module] = found.setdefault(name, Package())
+        package.counts[standing.state] += 1
+        if standing.awaited:
+            package.exposures.add(standing.exposure)
     return dict(sorted(found.items()))
 
 
-def _total(counts: dict[str, dict[str, int]]) -> dict[str, int]:
-    return {state: sum(one[state] for one in counts.values()) for state in STATES}
+def _total(found: dict[str, Package]) -> dict[str, int]:
+    return {state: sum(one.counts[state] for one in found.values()) for state in STATES}
 
 
 def _text(evidence: Evidence, standings: Standings, depth: int) -> Iterator[str]:
@@ -86,24 +104,32 @@ def _text(evidence: Evidence, standings: Standings, depth: int) -> Iterator[str]
     for line in exposure_lines(standings.exposure):
         yield f"  {line}"
     yield from _gaps(evidence)
-    counts = packages(standings, depth)
+    found = packages(standings, depth)
+    total = _total(found)
     yield ""
-    yield states_line(_total(counts))
-    if not counts:
+    yield states_line(total)
+    for line in window_lines(standings.windows):
+        yield f"  {line}"
+    if not found:
         return
     yield ""
-    shown = [state for state in STATES if any(one[state] for one in counts.values())]
+    shown = [state for state in STATES if total[state]]
     heads = ["functions", *shown, "% dead"]
     room = _WIDTH - sum(len(head) + 2 for head in heads)
-    names = [_short(clean(name), max(room, 16)) for name in counts]
+    names = [_short(clean(name), max(room, 16)) for name in found]
     width = max(map(len, ("package", *names)))
     yield "package".ljust(width) + "".join(f"  {head}" for head in heads)
-    for name, one in zip(names, counts.values(), strict=True):
-        total = sum(one.values())
-        cells = [f"{total:,}", *(f"{one[state]:,}" for state in shown)]
-        cells.append(f"{100 * one[DEAD] / total:.0f}")
+    usual = watched([standings.exposure])
+    for name, package in zip(names, found.values(), strict=True):
+        one = package.counts
+        functions = sum(one.values())
+        cells = [f"{functions:,}", *(f"{one[state]:,}" for state in shown)]
+        cells.append(f"{100 * one[DEAD] / functions:.0f}")
         row = (cell.rjust(len(head) + 2) for cell, head in zip(cells, heads, strict=True))
         yield name.ljust(width) + "".join(row)
+        own = watched(package.exposures)
+        if own not in {"", usual}:
+            yield f"  {own}"
 
 
 def _short(name: str, most: int) -> str:
@@ -127,10 +153,23 @@ def _gaps(evidence: Evidence) -> Iterator[str]:
 
 
 def _json(standings: Standings, depth: int) -> Iterator[str]:
-    counts = packages(standings, depth)
+    found = packages(standings, depth)
     told = {
         "exposure": exposed(standings.exposure),
-        "functions": _total(counts),
-        "packages": counts,
+        "functions": _total(found),
+        "windows": listed_windows(standings.windows),
+        "packages": {
+            name: {**package.counts, "watched": _least(package)} for name, package in found.items()
+        },
     }
     yield json.dumps(told, indent=1)
+
+
+def _least(package: Package) -> dict[str, int] | None:
+    """Give the least that any of its functions was watched which nobody saw called."""
+    if not package.exposures:
+        return None
+    return {
+        "least": min(one.watched for one in package.exposures),
+        "processes": min(one.processes for one in package.exposures),
+    }

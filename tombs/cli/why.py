@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs.cli.sources import chosen, demand_options, directory_option, gather
+from tombs.cli.demands import demand_options
+from tombs.cli.sources import chosen, directory_option, gather
 from tombs.errors import TombsError
 from tombs.evidence.durations import moment
-from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Demands, Standings
+from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Standings
 from tombs.formats.paths import Paths
-from tombs.formats.words import call_lines, clean, count, exposure_lines
+from tombs.formats.words import call_lines, clean, count, exposure_lines, window_line
 from tombs.references import references
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from tombs.evidence.standing import Standing
+    from tombs.evidence.windows import Demands
 
 _MOST: Final = 20
 _TOLD: Final = {
@@ -47,9 +49,8 @@ def command(
     name: str,
     source: str | None,
     trees: tuple[str, ...],
-    min_window: int,
-    min_processes: int,
     directory: str | None,
+    demands: Demands,
 ) -> None:
     """Tell everything that is known of one function.
 
@@ -58,7 +59,7 @@ def command(
     only live graveyard of the run directory.
     """
     place = chosen(source, directory)
-    standings = Standings(gather(place, trees), Demands(min_window, min_processes))
+    standings = Standings(gather(place, trees), demands)
     found = find(standings, name)
     if not found:
         raise TombsError(
@@ -99,6 +100,9 @@ def _told(standing: Standing, paths: Paths) -> Iterator[str]:
     yield f"  {clean(paths.of(standing))}:{standing.start}-{standing.end}"
     for line in exposure_lines(standing.exposure):
         yield f"  {line}"
+    asked = window_line(standing.window)
+    if asked:
+        yield f"  {asked}"
     if standing.call is not None:
         yield from (f"  {line}" for line in call_lines(standing.call))
     if standing.stack is not None:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Exposure(NamedTuple):
-    """What evidence is worth. Times are nanoseconds."""
+    """What evidence is worth. Times are nanoseconds.
+
+    Runs that went on side by side watched the same time, which counts once; their processes add up.
+    """
 
     since: int = 0  # since the epoch
     until: int = 0

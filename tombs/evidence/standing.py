@@ -14,12 +14,14 @@ from tombs.evidence import model
 from tombs.evidence.exposure import Exposure, measure, of_runs
 from tombs.evidence.model import join_states
 from tombs.evidence.watch import Watch
+from tombs.evidence.windows import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
     from tombs.evidence.model import Call, Evidence, Function, Listed, Seen, Stack
+    from tombs.evidence.windows import Demands, Window
 
 DEAD: Final = "dead"
 ALIVE: Final = "alive"
@@ -46,7 +48,7 @@ class Standing:
 
     __slots__ = (
         *("call", "end", "exposure", "file", "hashes", "method", "module", "ordinal", "qualname"),
-        *("source", "source_lines", "stack", "start", "state", "stub", "why"),
+        *("source", "source_lines", "stack", "start", "state", "stub", "why", "window"),
     )
 
     def __init__(self, module: str, qualname: str, ordinal: int) -> None:
@@ -64,6 +66,7 @@ class Standing:
         self.exposure = Exposure()
         self.call: Call | None = None  # when it was called, where that is known
         self.stack: Stack | None = None  # who called it when it came back from the dead
+        self.window = NONE  # for how long it must be watched
         self.hashes: tuple[tuple[str, str], ...] = ()  # bytecode, and the hash of its own code
 
     def called(self, call: Call, stack: Stack | None) -> None:
@@ -71,6 +74,11 @@ class Standing:
         self.call = call if self.call is None else self.call.join(call)
         if stack is not None:
             self.stack = stack if self.stack is None else max(self.stack, stack)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether it matters how long it was watched: it is not known to be called or a stub."""
+        return self.exposure.runs > 0 and self.state not in {ALIVE, STUB}
 
     @property
     def id(self) -> str:
@@ -89,33 +97,16 @@ def identity(module: str, qualname: str, ordinal: int) -> str:
     return f"{module}:{qualname}" if ordinal == 1 else f"{module}:{qualname}#{ordinal}"
 
 
-class Demands:
-    """The least exposure that makes a verdict.
-
-    Args:
-        window: nanoseconds that a function must have been watched.
-        processes: how many must have taken part.
-    """
-
-    __slots__ = ("processes", "window")
-
-    def __init__(self, window: int = 0, processes: int = 0) -> None:
-        self.window = window
-        self.processes = processes
-
-    def lacking(self, exposure: Exposure) -> str:
-        """Say what an exposure lacks; empty where it is enough."""
-        if exposure.watched < self.window:
-            return "watched for too short a time"
-        return "watched in too few processes" if exposure.processes < self.processes else ""
-
-
 class Standings:
     """What is known of every function.
 
     Args:
         evidence: of which runs.
         demands: the least exposure for `dead` and `never loaded`; what has less is unknown.
+
+    Attributes:
+        windows: how many functions each pattern's window is asked of, and of how many of them it
+            is still awaited.
     """
 
     def __init__(self, evidence: Evidence, demands: Demands | None = None) -> None:
@@ -140,9 +131,11 @@ class Standings:
         self._watch = Watch(evidence.runs.values(), self.loaded)
         for listed in evidence.listed.values():
             self._list(listed)
+        self.windows: dict[Window, list[int]] = {}
         if demands is not None:
+            self.windows = {window: [0, 0] for window in demands.windows}
             for standing in self.functions.values():
-                _demand(standing, demands)
+                self._demand(standing, demands)
 
     def _shown(self, seen: Seen) -> str:
         name = seen.module.name
@@ -228,12 +221,18 @@ class Standings:
             return UNKNOWN, self.notes[name], Exposure()
         return self._watch.of(name)
 
-
-def _demand(standing: Standing, demands: Demands) -> None:
-    if standing.state in {DEAD, NEVER_LOADED}:
-        lacking = demands.lacking(standing.exposure)
-        if lacking:
-            standing.state, standing.why = UNKNOWN, lacking
+    def _demand(self, standing: Standing, demands: Demands) -> None:
+        """Make unknown what the evidence is too little for."""
+        standing.window = demands.of(standing.name)
+        counts = self.windows.get(standing.window)
+        if counts is not None:
+            counts[0] += 1
+        if standing.state in {DEAD, NEVER_LOADED}:
+            lacking = demands.lacking(standing.exposure, standing.window)
+            if lacking:
+                standing.state, standing.why = UNKNOWN, lacking
+                if counts is not None:
+                    counts[1] += 1
 
 
 def numbered(qualnames: Iterable[str]) -> Iterator[tuple[str, int]]:

@@ -18,7 +18,7 @@ from tombs.diff import (
     RESURRECTED,
     UNLOADED,
 )
-from tombs.formats.words import clean, count, remark
+from tombs.formats.words import clean, count, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def render(outcome: Outcome, paths: Paths) -> Iterator[str]:
 
 def _annotation(level: str, change: Change, paths: Paths) -> str:
     function = change.function
-    said = remark(change)
+    said = remarks(change)
     message = f"{function.name}: {CLASSES[change.kind]}" + (f" ({said})" if said else "")
     fields = {"title": f"tombs: {change.kind}"}
     if change.new is not None:  # what is gone has no line

@@ -14,7 +14,7 @@ from tombs.diff import (
     UNLOADED,
 )
 from tombs.formats.structured import listed
-from tombs.formats.words import clean
+from tombs.formats.words import clean, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +50,10 @@ def _issue(change: Change, severity: str, paths: Paths) -> dict[str, Any]:
     # A dead function is the same finding however it died: the branch's report is compared with that
     # of the branch it goes to.
     finding = "dead" if change.kind in {NEWLY_DEAD, ADDED, STILL_DEAD} else change.kind
+    said = remarks(change)
+    message = f"{function.name}: {CLASSES[change.kind]}" + (f" ({said})" if said else "")
     return {
-        "description": clean(f"{function.name}: {CLASSES[change.kind]}"),
+        "description": clean(message),
         "check_name": f"tombs-{finding}",
         "fingerprint": sha256(f"{finding} {function.id}".encode(errors="replace")).hexdigest(),
         "severity": severity,

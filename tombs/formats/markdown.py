@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tombs.diff import CLASSES, NOT_KNOWN, STILL_DEAD
-from tombs.formats.words import clean, count, remark, side_lines
+from tombs.formats.words import clean, count, remarks, side_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +63,7 @@ def _class(
     yield "|---|---|---|"
     for change in changes:
         function = change.function
-        said = remark(change)
+        said = remarks(change)
         entry = outcome.ignored.get(function.id)
         if entry is not None:
             said = f"ignored until {entry.until}: {entry.reason}"

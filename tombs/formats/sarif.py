@@ -20,7 +20,7 @@ from tombs.diff import (
     UNLOADED,
 )
 from tombs.formats.structured import exposed, listed
-from tombs.formats.words import clean, remark
+from tombs.formats.words import clean, remarks
 from tombs.version import __version__
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _result(
     outcome: Outcome, change: Change, rule: int, paths: Paths, *, failing: set[str]
 ) -> dict[str, Any]:
     function = change.function
-    said = remark(change)
+    said = remarks(change)
     message = f"{function.name}: {CLASSES[change.kind]}" + (f" ({said})" if said else "")
     entry = outcome.ignored.get(function.id)
     level = "error" if change.kind in failing and entry is None else _LEVELS[change.kind]

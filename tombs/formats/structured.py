@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tombs.diff import Change, Side
     from tombs.evidence.exposure import Exposure
     from tombs.evidence.standing import Standing
+    from tombs.evidence.windows import Window
     from tombs.formats.paths import Paths
     from tombs.gates import Outcome
 
@@ -61,7 +62,12 @@ def _head(outcome: Outcome) -> dict[str, Any]:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    return {"source": side.name, **exposed(side.exposure), "functions": side.counts}
+    return {
+        "source": side.name,
+        **exposed(side.exposure),
+        "functions": side.counts,
+        "windows": listed_windows(side.windows),
+    }
 
 
 def exposed(exposure: Exposure) -> dict[str, Any]:
@@ -74,6 +80,18 @@ def exposed(exposure: Exposure) -> dict[str, Any]:
         "runs": exposure.runs,
         "releases": list(exposure.releases),
     }
+
+
+def listed_windows(windows: dict[Window, list[int]]) -> list[dict[str, Any]]:
+    """Give the windows of patterns, the strongest first; lengths are nanoseconds."""
+    return [
+        {**_window(window), "functions": functions, "unknown": unknown}
+        for window, (functions, unknown) in windows.items()
+    ]
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {"length": window.length, "pattern": window.pattern, "by": window.by}
 
 
 def _change(outcome: Outcome, change: Change, paths: Paths) -> dict[str, Any]:
@@ -106,4 +124,5 @@ def _standing(standing: Standing | None) -> dict[str, Any] | None:
         "since": exposure.since,
         "watched": exposure.watched,
         "processes": exposure.processes,
+        "window": _window(standing.window) if standing.window.length else None,
     }

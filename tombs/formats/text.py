@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tombs.diff import ADDED, CLASSES, NEWLY_DEAD, NOT_KNOWN, REMOVED_ALIVE, STILL_DEAD, UNLOADED
-from tombs.formats.words import clean, count, remark, side_lines
+from tombs.formats.words import clean, count, evidence, remark, side_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +71,7 @@ def _change(outcome: Outcome, change: Change, paths: Paths) -> Iterator[str]:
     else:
         yield f"  {name}"
         yield f"      {place}"
-    said = remark(change)
-    if said:
+    for said in filter(None, (remark(change), evidence(change))):
         yield f"      {said}"
     entry = outcome.ignored.get(function.id)
     if entry is not None:

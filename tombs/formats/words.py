@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from tombs.evidence.durations import moment, show
 from tombs.evidence.standing import DEAD, STATES
+from tombs.evidence.windows import EVERYWHERE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Final
 
     from tombs.diff import Change, Side
     from tombs.evidence.exposure import Exposure
     from tombs.evidence.model import Call
+    from tombs.evidence.standing import Standing
+    from tombs.evidence.windows import Window
 
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -61,6 +65,37 @@ def call_lines(call: Call) -> list[str]:
     ]
 
 
+def watched(exposures: Iterable[Exposure]) -> str:
+    """Say how long functions were watched and by how many processes; empty where none was."""
+    found = [one for one in exposures if one.runs]
+    if not found:
+        return ""
+    times = sorted({one.watched for one in found})
+    numbers = sorted({one.processes for one in found})
+    shortest, longest = show(times[0]), show(times[-1])
+    told = shortest if shortest == longest else f"{shortest} to {longest}"
+    by = count(numbers[-1], "process", "processes")
+    return f"watched {told} by " + (by if len(numbers) == 1 else f"{numbers[0]:,} to {by}")
+
+
+def window_line(window: Window) -> str:
+    """Say which window is asked of a function; empty where none is."""
+    if not window.length:
+        return ""
+    fits = "" if window.pattern == EVERYWHERE else f" for {clean(window.pattern)}"
+    return f"window {show(window.length)}{fits}, by {clean(window.by)}"
+
+
+def window_lines(windows: dict[Window, list[int]]) -> list[str]:
+    """Say of each pattern's window for how many functions it holds, and how many wait for it."""
+    lines = []
+    for window, (functions, unknown) in windows.items():
+        told = f"window {show(window.length)} for {clean(window.pattern)}"
+        state = f", {unknown:,} unknown until then" if unknown else ""
+        lines.append(f"{told}: {count(functions, 'function')}{state}")
+    return lines
+
+
 def states_line(counts: dict[str, int]) -> str:
     """Say how many functions have which state."""
     total = sum(counts.values())
@@ -70,7 +105,8 @@ def states_line(counts: dict[str, int]) -> str:
 
 def side_lines(side: Side) -> list[str]:
     """Say of one side of a diff what it is worth and what it has."""
-    return [*exposure_lines(side.exposure), states_line(side.counts)]
+    windows = window_lines(side.windows)
+    return [*exposure_lines(side.exposure), states_line(side.counts), *windows]
 
 
 def remark(change: Change) -> str:
@@ -79,3 +115,20 @@ def remark(change: Change) -> str:
     if change.body == "changed" and change.kind != "changed":
         parts.append("its code changed")
     return clean("; ".join(parts))
+
+
+def evidence(change: Change) -> str:
+    """Say how long a change's function was watched on the sides that say it was not called."""
+    now, before = _uncalled(change.new), _uncalled(change.old)
+    if now and before:
+        return f"{now}; before: {before.removeprefix('watched ')}"
+    return now or (f"before: {before}" if before else "")
+
+
+def remarks(change: Change) -> str:
+    """Say all that must be said beside a change, in one line."""
+    return "; ".join(part for part in (remark(change), evidence(change)) if part)
+
+
+def _uncalled(standing: Standing | None) -> str:
+    return watched([standing.exposure]) if standing is not None and standing.awaited else ""

@@ -1,13 +1,15 @@
 """What a page is given to show, as JSON that is harmless within HTML.
 
-    {"states": [name, ...], "notes": [...], "owners": [...], "people": [...], "exposures": [...],
-     "tests": [name, ...] or [], "modules": [module, ...], "files": {number of a module: file}}
+    {"states": [name, ...], "notes": [...], "owners": [...], "people": [...],
+     "exposures": [exposure, ...], "tests": [name, ...] or [], "modules": [module, ...],
+     "files": {number of a module: file}}
 
     module  n name, f file, o owners, l lines by state, x exposure; and of each function
             q qualified name, a first line, z lines after the first, s state (a digit each),
             t tests (a digit each), w {function: note}, e {function: exposure},
             c {function: [when, who, commit, 1 if it may be earlier]}, g functions gone from the
             source
+    exposure  `told` in lines, `watched` in seconds, the same as `length` in text, `processes`
     file    t its text, p its parts (tombs.report.highlight); p is empty where there were too many
 
 What repeats is a number of a list. Names come cleaned: what does not print is written as escape.
@@ -18,8 +20,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tombs.evidence.durations import SECOND, show
 from tombs.evidence.standing import DEAD, NEVER_LOADED, STATES
-from tombs.formats.words import clean, exposure_lines
+from tombs.formats.words import clean, exposure_lines, window_line
 from tombs.report import highlight
 from tombs.report.checkout import text_of
 from tombs.report.lines import span
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from tombs.evidence.exposure import Exposure
+    from tombs.evidence.standing import Standing
+    from tombs.evidence.windows import Window
     from tombs.report.report import Report
     from tombs.report.tree import Module
 
@@ -81,7 +86,7 @@ class Data:
             "notes": list(self._notes),
             "owners": [clean(owner) for owner in self._owners],
             "people": [clean(person) for person in self._people],
-            "exposures": [exposure_lines(exposure) for exposure in self._exposures],
+            "exposures": [_exposed(*pair) for pair in self._exposures],
             "left": self.left_out,
         }
         yield "}," + harmless(lists)[1:]
@@ -99,12 +104,12 @@ class Data:
             "s": "".join(_STATES[one.state] for one in functions),
         }
         notes = {at: self._notes[clean(one.why)] for at, one in enumerate(functions) if one.why}
-        usual = functions[0].exposure
+        usual = functions[0]
         told["x"] = self._number(usual)
         others = {
-            at: self._number(one.exposure)
+            at: self._number(one)
             for at, one in enumerate(functions)
-            if one.exposure is not usual and one.exposure != usual
+            if not _alike(one.exposure, usual.exposure) or not _alike(one.window, usual.window)
         }
         if module.owners:
             told["o"] = [self._owners[owner] for owner in module.owners]
@@ -116,8 +121,8 @@ class Data:
         some = {"w": notes, "e": others, "c": self._changes(module)}
         return told | {key: values for key, values in some.items() if values}
 
-    def _number(self, exposure: Exposure) -> int:
-        return self._exposures[exposure]
+    def _number(self, function: Standing) -> int:
+        return self._exposures[function.exposure, function.window]
 
     def _changes(self, module: Module) -> dict[int, list[Any]]:
         ages = self._report.ages
@@ -151,6 +156,20 @@ class Data:
                 parts = highlight.parts(text)
             yield f'{comma}"{number}":{harmless({"t": text, "p": parts})}'
             comma = ","
+
+
+def _alike(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return one is other or one == other
+
+
+def _exposed(exposure: Exposure, window: Window) -> dict[str, Any]:
+    """Say what a function's evidence is worth, and which window is asked of it."""
+    return {
+        "told": [line for line in (*exposure_lines(exposure), window_line(window)) if line],
+        "watched": exposure.watched // SECOND,
+        "length": show(exposure.watched) if exposure.runs else "",
+        "processes": exposure.processes,
+    }
 
 
 def _name(qualname: str, ordinal: int) -> str:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from tombs.evidence.durations import SECOND, moment
 from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STATES, STUB, UNKNOWN
-from tombs.formats.words import clean, count, exposure_lines
+from tombs.formats.words import clean, count, exposure_lines, watched, window_lines
 from tombs.report.data import Data
 from tombs.report.tree import walk
 from tombs.version import __version__
@@ -63,6 +63,7 @@ class Row(NamedTuple):
     never: int
     lines: int
     share: str
+    watched: str
     bar: list[Part]
 
 
@@ -95,6 +96,7 @@ def _page(report: Report) -> str:
         written=moment(time.time_ns() // SECOND * SECOND),
         title=", ".join(map(clean, report.applications)) or "no program",
         exposure=exposure_lines(report.exposure),
+        windows=window_lines(report.windows),
         watched=report.exposure.runs > 0,
         counts=root.counts,
         lines=root.lines,
@@ -141,6 +143,7 @@ def _row(level: int, node: Node) -> Row:
         node.counts[NEVER_LOADED],
         node.lines[DEAD],
         f"{100 * node.share():.0f} %" if lines else "-",
+        watched(node.exposures).removeprefix("watched "),
         _bar(node),
     )
 

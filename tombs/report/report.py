@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from tombs.evidence.exposure import Exposure
     from tombs.evidence.standing import Standing, Standings
+    from tombs.evidence.windows import Window
     from tombs.report.blame import Change
     from tombs.report.tested import Tests
     from tombs.report.tree import Module, Node
@@ -41,6 +42,7 @@ class Report:
     ) -> None:
         self.applications = applications
         self.exposure: Exposure = standings.exposure
+        self.windows: dict[Window, list[int]] = standings.windows
         self.modules: list[Module] = modules(standings.functions.values())
         self.root: Node = tree(self.modules)
         self.tests = tests

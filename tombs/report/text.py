@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from tombs.evidence.standing import DEAD, NEVER_LOADED
-from tombs.formats.words import clean, count, exposure_lines, states_line
+from tombs.formats.words import clean, count, exposure_lines, states_line, watched, window_lines
 from tombs.report.report import length
 from tombs.report.tree import walk
 
@@ -61,6 +61,8 @@ def render(report: Report, style: Style, depth: int) -> Iterator[str]:
         yield f"  {line}"
     yield ""
     yield states_line(report.root.counts)
+    for line in window_lines(report.windows):
+        yield f"  {line}"
     yield _lines_line(report.root)
     tested = report.tested()
     if tested:
@@ -68,7 +70,7 @@ def render(report: Report, style: Style, depth: int) -> Iterator[str]:
         yield f"by the tests: {told}"
     if not report.modules:
         return
-    yield from _tree(report.root, style, signs, depth)
+    yield from _tree(report, style, signs, depth)
     yield from _longest(report, style)
     yield from _owners(report, style)
 
@@ -81,7 +83,9 @@ def _lines_line(root: Node) -> str:
     return told
 
 
-def _tree(root: Node, style: Style, signs: _Signs, depth: int) -> Iterator[str]:
+def _tree(report: Report, style: Style, signs: _Signs, depth: int) -> Iterator[str]:
+    root = report.root
+    usual = watched([report.exposure])
     yield ""
     heads = (head.rjust(width + 2) for head, width in zip(_HEADS, _WIDTHS, strict=True))
     yield _paint("package".ljust(_NAME) + "".join(heads) + "  % of the lines", "1", style)
@@ -94,8 +98,16 @@ def _tree(root: Node, style: Style, signs: _Signs, depth: int) -> Iterator[str]:
         cells = "".join(
             f"{one:,}".rjust(width + 2) for one, width in zip(numbers, _WIDTHS, strict=True)
         )
-        name = "  " * min(level - 1, 8) + clean(node.label)
-        yield _fitted(name, _NAME, signs) + cells + "  " + _bar(node, style, signs)
+        indent = "  " * min(level - 1, 8)
+        yield (
+            _fitted(indent + clean(node.label), _NAME, signs)
+            + cells
+            + "  "
+            + _bar(node, style, signs)
+        )
+        own = watched(node.exposures)
+        if own not in {"", usual}:
+            yield f"{indent}    {own}"
     if left:
         yield f"{signs.more} and {left:,} more; --depth shows fewer levels, --html all"
     never = f"  {signs.never} never loaded" if root.lines[NEVER_LOADED] else ""
@@ -130,6 +142,7 @@ def _longest(report: Report, style: Style) -> Iterator[str]:
         first = one.source_lines[0] if one.source else one.start
         tested = f"  ({report.tests.of(one)})" if report.tests else ""
         yield f"{'':16}{clean(module.file)}:{first}{tested}"
+        yield f"{'':16}{watched([one.exposure])}"
 
 
 def _owners(report: Report, style: Style) -> Iterator[str]:

@@ -10,6 +10,7 @@ from tombs.report.lines import shares
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tombs.evidence.exposure import Exposure
     from tombs.evidence.standing import Standing
 
 
@@ -21,12 +22,14 @@ class Module:
         functions: its functions, in the order of their lines.
     """
 
-    __slots__ = ("file", "functions", "lines", "name", "owners", "path")
+    __slots__ = ("exposures", "file", "functions", "lines", "name", "owners", "path")
 
     def __init__(self, name: str, functions: list[Standing]) -> None:
         self.name = name
         self.functions = functions
         self.lines = shares(functions)
+        # Of the functions of which it matters how long they were watched.
+        self.exposures = {one.exposure for one in functions if one.awaited}
         self.file = functions[0].file  # as it is shown
         self.path = ""  # of the source, where it is at hand
         self.owners: tuple[str, ...] = ()
@@ -44,7 +47,7 @@ class Node:
         label: what it is called within the node above.
     """
 
-    __slots__ = ("below", "counts", "label", "lines", "name")
+    __slots__ = ("below", "counts", "exposures", "label", "lines", "name")
 
     def __init__(self, name: str, label: str) -> None:
         self.name = name
@@ -52,6 +55,7 @@ class Node:
         self.below: dict[str, Node] = {}
         self.counts = dict.fromkeys(STATES, 0)
         self.lines = dict.fromkeys(STATES, 0)
+        self.exposures: set[Exposure] = set()
 
     @property
     def functions(self) -> int:
@@ -62,11 +66,12 @@ class Node:
         """Give the share of its lines that is of functions with a state."""
         return self.lines[state] / max(sum(self.lines.values()), 1)
 
-    def add(self, counts: dict[str, int], lines: dict[str, int]) -> None:
-        """Take in what a module has."""
+    def add(self, counts: dict[str, int], module: Module) -> None:
+        """Take in what a module has; the counts are of its functions, by state."""
         for state in STATES:
             self.counts[state] += counts[state]
-            self.lines[state] += lines[state]
+            self.lines[state] += module.lines[state]
+        self.exposures |= module.exposures
 
     def ordered(self) -> list[Node]:
         """Give the nodes below, those with the most dead lines first."""
@@ -99,7 +104,7 @@ def tree(program: Iterable[Module]) -> Node:
         for function in module.functions:
             counts[function.state] += 1
         node = root
-        node.add(counts, module.lines)
+        node.add(counts, module)
         name = ""
         for part in module.parts():
             name = f"{name}.{part}" if name else part
@@ -107,7 +112,7 @@ def tree(program: Iterable[Module]) -> Node:
             if below is None:
                 below = node.below[part] = Node(name, part)
             node = below
-            node.add(counts, module.lines)
+            node.add(counts, module)
     _join(root)
     return root
 

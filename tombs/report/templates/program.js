@@ -17,7 +17,7 @@ function readProgram(data) {
     const module = modules[moduleOf[number]];
     const at = number - module.first;
     const change = module.c && module.c[at];
-    const exposure = module.e && at in module.e ? module.e[at] : module.x;
+    const exposure = data.exposures[module.e && at in module.e ? module.e[at] : module.x];
     return {
       number,
       moduleNumber: moduleOf[number],
@@ -30,7 +30,7 @@ function readProgram(data) {
       note: module.w && at in module.w ? data.notes[module.w[at]] : "",
       tests: module.t ? data.tests[module.t[at]] : "",
       owners: (module.o || []).map((owner) => data.owners[owner]),
-      exposure: data.exposures[exposure] || [],
+      exposure,
       gone: Boolean(module.g && module.g.includes(at)),
       change: change && {
         when: change[0], author: data.people[change[1]], commit: change[2], earlier: change[3],

@@ -15,7 +15,7 @@ function makeDetail(program) {
 
   function facts(one) {
     const rows = [fact("state", badge(one.state), one.note ? ` ${one.note}` : "")];
-    if (one.exposure.length) rows.push(fact("evidence", one.exposure.join("; ")));
+    rows.push(fact("evidence", one.exposure.told.join("; ")));
     rows.push(fact("where", make("code", "", `${one.file}:${one.first}–${one.last}`)));
     if (one.tests) rows.push(fact("tests", one.tests));
     if (one.change) {

@@ -21,6 +21,11 @@ function makeTable(program, open) {
     const found = module.c && module.c[number - module.first];
     return found ? found[0] || Infinity : -1;
   };
+  const watched = (number) => {
+    const module = modules[moduleOf[number]];
+    const at = number - module.first;
+    return data.exposures[module.e && at in module.e ? module.e[at] : module.x].watched;
+  };
   const tests = (number) => {
     const module = modules[moduleOf[number]];
     return module.t ? Number(module.t[number - module.first]) : 0;
@@ -38,6 +43,7 @@ function makeTable(program, open) {
     { key: "name", label: "Function", value: name, first: 1 },
     { key: "state", label: "State", value: state, first: 1 },
     { key: "lines", label: "Lines", value: lines, first: -1, className: "num" },
+    { key: "watched", label: "Watched", value: watched, first: -1, className: "extra" },
     { key: "tests", label: "Tests", value: tests, first: 1, className: "extra", off: !data.tests.length },
     { key: "owner", label: "Owner", value: owner, first: 1, className: "extra", off: !has("o") },
     { key: "change", label: "Last change", value: change, first: 1, className: "extra", off: !has("c") },
@@ -181,6 +187,11 @@ function makeTable(program, open) {
   function written(key, one) {
     if (key === "state") return [badge(one.state)];
     if (key === "lines") return [count(one.last - one.first + 1)];
+    if (key === "watched") {
+      const { length, processes } = one.exposure;
+      if (!length) return ["–"];
+      return [make("b", "", length), make("span", "", `by ${count(processes, "process", "processes")}`)];
+    }
     if (key === "tests") return [one.tests];
     if (key === "owner") return [one.owners.join(", ") || "–"];
     if (!one.change) return ["–"];
