@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -159,37 +160,59 @@ def test_nearly_is_not_enough() -> None:
     assert part(9 * DAY, 9 * DAY + SECOND) == "nearly 9d"
 
 
-spans = st.tuples(st.integers(0, 50), st.integers(0, 30), st.integers(0, 5))
+spans = st.tuples(st.integers(0, 50), st.integers(0, 30), st.integers(0, 5), st.just(0))
+paused = st.tuples(st.integers(0, 9), st.integers(0, 9), st.just(1), st.integers(0, 9))
 
 
-def runs_of(drawn: list[tuple[int, int, int]]) -> list[Run]:
-    """Make runs, each with its beginning and length in hours, and its processes."""
+def runs_of(drawn: list[tuple[int, int, int, int]]) -> list[Run]:
+    """Make runs, each with its beginning and length in hours, its processes, and its pause."""
     return [
         Run(
             {"run": f"r{at}", "application": "shop", "namespace": ["shop"]},
             START + begin * HOUR, START + (begin + length) * HOUR, 0, processes, 0, frozenset(),
+            min(pause, length) * HOUR,
         )
-        for at, (begin, length, processes) in enumerate(drawn)
+        for at, (begin, length, processes, pause) in enumerate(drawn)
     ]  # fmt: skip
 
 
 @given(st.lists(spans, min_size=1, max_size=8))
-def test_watched_is_what_the_clock_on_the_wall_says(drawn: list[tuple[int, int, int]]) -> None:
+def test_watched_is_what_the_clock_on_the_wall_says(drawn: list[tuple[int, int, int, int]]) -> None:
     """Each hour in which at least one run went on is counted once, processes each time."""
     found = measure((one, one.created) for one in runs_of(drawn))
-    hours = {begin + hour for begin, length, _ in drawn for hour in range(length)}
+    hours = {begin + hour for begin, length, *_ in drawn for hour in range(length)}
     assert found.watched == len(hours) * HOUR
-    assert found.processes == sum(processes for *_, processes in drawn)
+    assert found.processes == sum(processes for *_, processes, _ in drawn)
+
+
+@given(st.lists(paused, min_size=1, max_size=5), st.data())
+def test_no_pause_is_counted_as_watched(
+    drawn: list[tuple[int, int, int, int]], data: st.DataObject
+) -> None:
+    """Whenever it was: that isn't known. Of a run alone all the rest is counted."""
+    runs = runs_of(drawn)
+    hours: set[int] = set()
+    for begin, length, _, pause in drawn:
+        slept = data.draw(st.permutations(range(begin, begin + length)))[: min(pause, length)]
+        hours |= set(range(begin, begin + length)) - set(slept)
+    found = measure((one, one.created) for one in runs).watched
+    assert max(one.seen - one.created - one.paused for one in runs) <= found <= len(hours) * HOUR
+    subsets = itertools.product((False, True), repeat=len(drawn))
+    assert found == HOUR * max(
+        len({hour for begin, length, *_ in some for hour in range(begin, begin + length)})
+        - sum(min(pause, length) for _, length, _, pause in some)
+        for some in (list(itertools.compress(drawn, chosen)) for chosen in subsets)
+    )
 
 
 @given(
-    st.lists(spans, min_size=1, max_size=6),
+    st.lists(st.one_of(spans, paused), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["dead", "alive"])), min_size=6),
     st.integers(0, 80),
     st.integers(0, 8),
 )
 def test_one_run_more_takes_no_verdict_back(
-    drawn: list[tuple[int, int, int]], loads: list[tuple[int, str]], hours: int, processes: int
+    drawn: list[tuple[int, int, int, int]], loads: list[tuple[int, str]], hours: int, processes: int
 ) -> None:
     """Once a window has passed it stays so; what was called is never dead or waited for again."""
     demands = Demands(0, processes, [window("shop.**", f"{hours}h", "")])
@@ -208,7 +231,7 @@ def test_one_run_more_takes_no_verdict_back(
 
 @given(st.lists(spans, min_size=1, max_size=6), st.integers(0, 90), st.integers(0, 90))
 def test_dead_in_a_long_window_is_dead_in_a_short_one(
-    drawn: list[tuple[int, int, int]], one: int, other: int
+    drawn: list[tuple[int, int, int, int]], one: int, other: int
 ) -> None:
     """Whichever way the windows are asked for."""
     runs = runs_of(drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,28 +32,53 @@ def measure(watched: Iterable[tuple[Run, int]]) -> Exposure:
         watched: the runs, and from when on each of them watched it.
     """
     spans = []
-    begins = []
     processes = 0
     releases = set()
     for run, since in watched:
         # A clock that was set back makes no time negative.
-        until = max(run.seen, since)
-        # Which part of it was paused isn't known: it is taken from the beginning.
-        spans.append((min(since + run.paused, until), until))
-        begins.append(since)
+        spans.append((max(run.seen, since), since, run.paused))
         processes += run.processes
         if run.release:
             releases.add(run.release)
     if not spans:
         return Exposure()
     spans.sort()
-    total = 0
-    beyond = spans[0][0]
-    for first, last in spans:
-        if last > beyond:
-            total += last - max(first, beyond)
-            beyond = last
-    return Exposure(min(begins), beyond, total, processes, len(spans), tuple(sorted(releases)))
+    since = min(first for _, first, _ in spans)
+    named = tuple(sorted(releases))
+    return Exposure(since, spans[-1][0], _covered(spans), processes, len(spans), named)
+
+
+def _covered(spans: list[tuple[int, int, int]]) -> int:
+    """Compute for how long at least one of the runs was watching, at the very least.
+
+    When in its span a run was paused isn't known, so it may have been just while no other run was
+    watching. Of any runs together the spans cover so much, less all their pauses: the runs for
+    which this is the most are found, so that a run more never takes away what others have proven.
+
+    Args:
+        spans: end, beginning and pause of each, by their ends.
+    """
+    ends: list[int] = []
+    best = [0]  # of the first so many spans: the most that some of them make
+    # Spans that end the last of those that make something, the latest last: where they stand, and
+    # what they make less their end, the most first.
+    places: list[int] = []
+    values: list[int] = []
+    for place, (last, first, paused) in enumerate(spans):
+        apart = bisect_right(ends, first)  # so many end before this one begins
+        made = last - first + best[apart]
+        overlapping = bisect_left(places, apart)
+        if overlapping < len(places):
+            made = max(made, last + values[overlapping])
+        made -= paused
+        while values and values[-1] <= made - last:
+            values.pop()
+            places.pop()
+        values.append(made - last)
+        places.append(place)
+        ends.append(last)
+        best.append(max(best[-1], made))
+    return best[-1]
 
 
 def of_runs(runs: Mapping[str, Run]) -> Exposure:
