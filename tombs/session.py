@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from tombs import address, rundir
 from tombs.engines import make_vacate, start_engine
@@ -23,6 +24,7 @@ from tombs.errors import TombsError
 from tombs.identity import interpreter
 from tombs.loader.boundary import ours
 from tombs.loader.finder import Finder
+from tombs.loader.late import Late
 from tombs.loader.loaded import arm_loaded, first_of
 from tombs.loader.namespace import Namespace
 from tombs.loader.populate import Populator
@@ -54,6 +56,9 @@ class Session:
         environ: the environment of the process; the run is written there for descendants to find.
         over: called last when all is undone.
         may_open: files may be opened in the background: no standard stream is closed.
+        main: the main thread's ident, where the program runs already and this is another thread:
+            then nothing is left in the environment, and what takes long is done with pauses.
+        pause: called now and then while starting.
     """
 
     def __init__(
@@ -63,9 +68,13 @@ class Session:
         over: Callable[[], object],
         *,
         may_open: bool = True,
+        main: int | None = None,
+        pause: Callable[[], object] = int,
     ) -> None:
         self._settings = settings
         self._may_open = may_open
+        self._main_thread = main
+        self._pause = pause
         self._ended = False
         self._undo: list[Callable[[], object]] = [over]
         try:
@@ -116,7 +125,10 @@ class Session:
         if settings.epoch:
             self._keep_epochs(settings.epoch)
         self._finder = Finder(namespace, self._engine)
-        self._unwatched = arm_loaded(self._engine, namespace, self._populator)
+        self._late = Late(self._engine, self._populator)
+        self._unwatched = arm_loaded(
+            self._engine, namespace, self._populator, self._late.add, self._pause
+        )
         if self._unwatched:
             say(f"not watched, since loaded before Tombs started: {first_of(self._unwatched)}")
         self._finder.install()
@@ -139,9 +151,10 @@ class Session:
         self._undo.append(self._stop_background)
         self._background.start()
         self._undo.append(leaving.watch_exit(self._last_words))
-        self._main_thread = leaving.main_thread()
-        self._put("TOMBS_RUN", run)
-        self._put("TOMBS_PYTHON", interpreter())
+        if self._main_thread is None:
+            self._main_thread = leaving.main_thread()
+            self._put("TOMBS_RUN", run)
+            self._put("TOMBS_PYTHON", interpreter())
 
     def _keep_epochs(self, length: int) -> None:
         from tombs.runtime.epochs import Epochs  # noqa: PLC0415 - only where they are asked for
@@ -224,7 +237,11 @@ class Session:
         held = self._background.hold()  # or it may be in the middle of one
         try:
             self._engine.settle()
-            return self._populator.settle(seconds, patience)
+            began = time.monotonic()
+            left = self._populator.settle(seconds, patience)
+            # What was loaded before is unknown until called: nobody has to wait for it.
+            room = patience if seconds is None else seconds - (time.monotonic() - began)
+            return left + self._late.work(room)
         finally:
             if held:
                 self._background.let_go()
@@ -249,7 +266,8 @@ class Session:
         if self._leader is not None:
             guarded(self._leader.reborn)
         guarded(self._background.reborn)
-        self._in_thread = leaving.watch_thread(self._main_thread, self._thread_ends)
+        main = self._main_thread or 0
+        self._in_thread = leaving.watch_thread(main, self._thread_ends)
 
     def _thread_ends(self) -> None:
         stopped = guarded(self._stop_background)

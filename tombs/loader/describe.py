@@ -19,10 +19,13 @@ from tombs.wire import line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from types import CodeType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from tombs.loader.functions import Function
+
+    Result = TypeVar("Result")
 
 # Those beyond are the module's (`from __future__ import annotations`) or Python's notes to itself.
 _OWN_FLAGS = 0x3FF
@@ -85,7 +88,21 @@ def last_line(code: CodeType) -> int:
 
 def entries(functions: list[Function]) -> list[Entry]:
     """Describe functions, in the order given, with all that an image holds of them."""
-    last = _last_lines(functions)
+    return whole(_entries(functions))
+
+
+def whole(steps: Generator[None, None, Result]) -> Result:
+    """Do all steps at once, and give what comes of them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def _entries(functions: list[Function]) -> Generator[None, None, list[Entry]]:
+    last = yield from _last_lines(functions)
     described: list[Entry] = []
     previous: Function | None = None
     for function, end in zip(functions, last, strict=True):
@@ -102,6 +119,7 @@ def entries(functions: list[Function]) -> list[Entry]:
             entry.mark = fingerprint(code)
         described.append(entry)
         previous = function
+        yield
     return described
 
 
@@ -109,9 +127,12 @@ def _same_place(one: CodeType, other: CodeType) -> bool:
     return one.co_firstlineno == other.co_firstlineno and one.co_qualname == other.co_qualname
 
 
-def _last_lines(functions: list[Function]) -> list[int]:
+def _last_lines(functions: list[Function]) -> Generator[None, None, list[int]]:
     """Give each function's last line, that of whatever is nested in it included."""
-    last = {id(function.code): last_line(function.code) for function in functions}
+    last: dict[int, int] = {}
+    for function in functions:
+        last[id(function.code)] = last_line(function.code)
+        yield
     # A nested function starts no earlier than the one around it: from the back, each is done before
     # it is asked for.
     for function in reversed(functions):
@@ -125,12 +146,20 @@ def _last_lines(functions: list[Function]) -> list[int]:
                     waiting.extend(const.co_consts)
                 end = max(end, inner)
         last[id(function.code)] = end
+        yield
     return [last[id(function.code)] for function in functions]
 
 
 def image(module: str, file: str, functions: list[Function]) -> bytes:
     """Make a module's image (tombs.block) from its functions."""
-    described = entries(functions)
+    return whole(image_in_steps(module, file, functions))
+
+
+def image_in_steps(
+    module: str, file: str, functions: list[Function]
+) -> Generator[None, None, bytes]:
+    """Make a module's image in steps of a few microseconds, between which others may run."""
+    described = yield from _entries(functions)
     lines = []
     for entry in described:
         if entry.method:
@@ -138,4 +167,5 @@ def image(module: str, file: str, functions: list[Function]) -> bytes:
             lines.append(line(file, entry.start, entry.end, f"{module}.{scope}", name))
         else:
             lines.append(line(file, entry.start, entry.end, None, f"{module}.{entry.qualname}"))
+        yield
     return build(module, file, described, lines)

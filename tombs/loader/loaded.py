@@ -1,46 +1,82 @@
-"""The modules that were loaded before watching began: armed where the engine can, else noted."""
+"""The modules that were loaded before watching began: armed where the engine can, else noted.
+
+With the monitoring engine they are watched in place: whatever starts of them from now on is seen,
+as every function is. What they consist of is found later (tombs.loader.late), and is unknown until
+it is called.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+
+from tombs.loader.reach import namespace as names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from collections.abc import Callable
     from typing import Protocol
 
+    from tombs.loader.module import Module
     from tombs.loader.namespace import Namespace
     from tombs.loader.populate import Populator
 
     class Engine(Protocol):
         """What arms modules."""
 
-        def arm_late(self, name: str, code: CodeType) -> bool:
-            """Populate a module that ran already; False where that is of no use."""
+        @property
+        def name(self) -> str:
+            """Its name."""
+
+        def arm_late(self, name: str, file: str) -> list[Module] | None:
+            """Watch a module that ran already, unless it is; None where that can't be."""
 
 
 _COMPILED = (".so", ".pyd")
 _FEW = 5
 
 
-def arm_loaded(engine: Engine, namespace: Namespace, populator: Populator) -> list[str]:
+def arm_loaded(
+    engine: Engine,
+    namespace: Namespace,
+    populator: Populator,
+    found: Callable[[Module, dict[str, object]], object],
+    pause: Callable[[], object],
+) -> list[str]:
     """Arm the wanted modules that are loaded already.
+
+    Args:
+        engine: arms them.
+        namespace: says which are wanted.
+        populator: notes those that can't be watched.
+        found: is given each that is armed, with its namespace.
+        pause: called between two modules.
 
     Returns:
         The names of those that can't be watched, noted here for the first time in this run; the
         standard library's are noted and not named.
     """
     unwatched = []
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if type(file) is not str or name == "__main__" or not namespace.of_module(name, file):
+    seen: set[int] = set()
+    for listed, module in list(sys.modules.items()):
+        names = names_of(module)
+        file = names.get("__file__")
+        if type(file) is not str or id(names) in seen:
+            continue
+        name = _name(listed, names)
+        if not namespace.of_module(name, file) or (
+            listed == "__main__" and engine.name == "rewrite"
+        ):
             continue
         if file.endswith(_COMPILED):  # nothing in it is a function of Python's
             continue
-        code = _code(name, module)
-        if code is None or engine.arm_late(name, code):
-            continue
-        if (
+        seen.add(id(names))
+        armed = engine.arm_late(name, os.path.abspath(file))
+        if armed is not None:
+            for one in armed:
+                found(one, names)
+            pause()
+        elif (
             populator.unwatched(name, 0, "was loaded before watching began")
             and name.partition(".")[0] not in sys.stdlib_module_names
         ):
@@ -48,18 +84,16 @@ def arm_loaded(engine: Engine, namespace: Namespace, populator: Populator) -> li
     return sorted(unwatched)
 
 
+def _name(listed: str, names: dict[str, object]) -> str:
+    """Name a module: `-m pkg.mod` is pkg.mod, and no other goes by a name that it bears."""
+    if listed == "__main__":
+        name = getattr(names.get("__spec__"), "name", None)
+        if type(name) is str:
+            return name
+    return listed
+
+
 def first_of(names: list[str]) -> str:
     """Name a few, and how many more there are."""
     more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
     return ", ".join(names[:_FEW]) + more
-
-
-def _code(name: str, module: object) -> CodeType | None:
-    get_code = getattr(getattr(module, "__loader__", None), "get_code", None)
-    if get_code is None:
-        return None
-    try:
-        code: CodeType | None = get_code(name)
-    except Exception:  # noqa: BLE001 - it is somebody's loader: whatever it may raise, the program runs
-        return None
-    return code

@@ -37,9 +37,10 @@ class Module:
 
     Args:
         name: its name, `__main__` for `__mp_main__`.
-        code: its code, as compiled.
+        code: its code, as compiled; None where only its functions will be found.
         vacate: marks its functions.
         late: it was loaded before watching began.
+        file: its path, where there is no code to tell it.
     """
 
     __slots__ = (
@@ -54,13 +55,16 @@ class Module:
         "pending",
         "rewritten",
         "started",
+        "strays",
         "unknown",
         "vacate",
     )
 
-    def __init__(self, name: str, code: CodeType, vacate: Vacate, *, late: bool) -> None:
+    def __init__(
+        self, name: str, code: CodeType | None, vacate: Vacate, *, late: bool, file: str = ""
+    ) -> None:
         self.name = name
-        self.file = place(code)
+        self.file = file if code is None else place(code)
         self.vacate = vacate
         self.late = late
         self.base: int | None = None
@@ -71,6 +75,7 @@ class Module:
         self.functions: list[Function] | None = None  # where the engine has walked the code already
         self.unknown: Sequence[int] = ()  # functions that can't be watched, until the base is known
         self.started: list[CodeType] | None = None  # what started before the image was there
+        self.strays: list[tuple[Module, CodeType]] | None = None  # what started and isn't in it
         self._code: CodeType | None = code
 
     @property
@@ -105,8 +110,11 @@ class Module:
             self.started.append(code)
             if self.image is None:
                 return
-        for index in self.matches(code):
+        found = self.matches(code)
+        for index in found:
             self.vacate(index)
+        if not found and self.strays is not None:
+            self.strays.append((self, code))
 
     def matches(self, code: CodeType) -> list[int]:
         """Find the functions that a code object can be: one, but where twins share line and name.

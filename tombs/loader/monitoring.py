@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 TOOLS: Final = (4, 3, 5)
 _NAME: Final = "tombs"
+_had: list[int] = []
 
 
 class Monitoring:
@@ -73,6 +74,8 @@ class Monitoring:
         self._missed: list[CodeType] = []
         self._tool = self._again = -1
         self._called: Callable[[CodeType], object] | None = None
+        self._early: list[CodeType] = []  # what started while late modules are looked for
+        self._looking = True
 
     def start(self) -> bool:
         """Take a free tool identifier and ask for the event; False where there is none."""
@@ -86,7 +89,9 @@ class Monitoring:
         return True
 
     def _take(self, monitoring: Any) -> int:  # noqa: ANN401 - the module has no type before 3.12
-        for tool in TOOLS:
+        # Under an identifier that this process had before, what was called then and never since
+        # would answer "never again" still.
+        for tool in sorted(TOOLS, key=_had.count):
             if monitoring.get_tool(tool) is None:
                 try:
                     monitoring.use_tool_id(tool, _NAME)
@@ -94,6 +99,7 @@ class Monitoring:
                     continue
                 callback = self._callback(monitoring.DISABLE)
                 monitoring.register_callback(tool, monitoring.events.PY_START, callback)
+                _had.append(tool)
                 return tool
         return -1
 
@@ -124,6 +130,7 @@ class Monitoring:
         module = self._module
         detached = self._detached
         missed = self._missed
+        own = ours  # a function's names outlive a module's, when Python ends
 
         def started(code: CodeType, _offset: int) -> object:
             try:
@@ -137,7 +144,7 @@ class Monitoring:
             except Exception as fault:
                 # At the limit of recursion there is no room for a call: only remember it.
                 missed.append(code)
-                if type(fault) is not RecursionError and not ours(fault):
+                if type(fault) is not RecursionError and not own(fault):
                     raise
             return disable
 
@@ -192,6 +199,8 @@ class Monitoring:
         module = sys.modules.get(names.get("__name__"))  # type: ignore[arg-type]
         if module is None or module.__dict__ is not names:
             self._populator.stranger(code)
+        elif self._looking:
+            self._early.append(code)
 
     def _module(self, code: CodeType) -> None:
         """Set a module aside that begins to run and that our finder never saw."""
@@ -230,10 +239,22 @@ class Monitoring:
         self._files.setdefault(code.co_filename, []).append(module)
         return code
 
-    def arm_late(self, name: str, code: CodeType) -> bool:
-        """Populate a module that ran before watching began."""
-        self._set_aside(self._populator.module(name, code, late=True), code)
-        return True
+    def arm_late(self, name: str, file: str) -> list[Module] | None:
+        """Watch a module that ran before watching began; none is given where it began since."""
+        if any(one.name == name for one in self._files.get(file, ())):
+            return []
+        module = self._populator.module(name, None, late=True, file=file)
+        self.beside(module, file)
+        self._populator.await_late(module)
+        return [module]
+
+    def beside(self, module: Module, file: str) -> None:
+        """Look for a module's code under a path, too."""
+        self._files.setdefault(file, []).append(module)
+
+    def looked(self) -> None:
+        """Take notice that every late module's paths are known: what started before is marked."""
+        self._looking = False
 
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed."""
@@ -245,6 +266,11 @@ class Monitoring:
             code = self._missed.pop()
             for module in self._files.get(code.co_filename, ()):
                 module.enter(code)
+        while self._early and not self._looking:
+            code = self._early.pop()
+            if looks_like_function(code):
+                for module in self._files.get(code.co_filename, ()):
+                    module.enter(code)
 
     def stop(self) -> None:
         """Take nothing more, and give the tool identifier back."""

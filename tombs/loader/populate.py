@@ -20,7 +20,7 @@ from tombs.loader.module import Module, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from types import CodeType
     from typing import Protocol
 
@@ -116,11 +116,13 @@ class Populator:
         key = self.cache.key_of(name, file, payload)
         return key, self.cache.get(name, key)
 
-    def module(self, name: str, code: CodeType, *, late: bool = False) -> Module:
-        """Take notice of a module that is about to run."""
+    def module(
+        self, name: str, code: CodeType | None, *, late: bool = False, file: str = ""
+    ) -> Module:
+        """Take notice of a module that is about to run, or, late, of one that ran already."""
         self.modules += 1
         name = "__main__" if name == "__mp_main__" else name
-        return Module(name, code, self.make_vacate(), late=late)
+        return Module(name, code, self.make_vacate(), late=late, file=file)
 
     def stranger(self, code: CodeType) -> None:
         """Remember a function that started here and whose module this process doesn't have."""
@@ -144,6 +146,12 @@ class Populator:
         self._aside.append(module)
         return len(self._aside) == 1
 
+    def await_late(self, module: Module) -> None:
+        """Write down that a module that ran already will be populated (tombs.loader.late)."""
+        from tombs.loader import describe  # noqa: F401, PLC0415 - as above
+
+        module.pending = self.graveyard.pend(module.name, module.file)
+
     def populate(self, module: Module, entry: Entry | None = None) -> None:
         """Populate a module.
 
@@ -151,22 +159,30 @@ class Populator:
             module: which.
             entry: what the cache had of it.
         """
-        data: bytes | memoryview
         if entry is None:
-            from tombs.loader.describe import image  # noqa: PLC0415 - not where all is known
-            from tombs.loader.functions import walk  # noqa: PLC0415 - as above
+            from tombs.loader.describe import whole  # noqa: PLC0415 - not where all is known
 
-            functions = walk(module.code) if module.functions is None else module.functions
-            data = image(module.name, module.file, functions)
-            from binascii import crc32  # noqa: PLC0415 - as above
-
-            key, crc = digest(data), crc32(data)
-            if self.cache is not None and module.key is not None:
-                from tombs.loader.cache import Entry  # noqa: PLC0415 - as above
-
-                self.cache.put(module.name, Entry(module.key, data, key, crc, module.rewritten))
+            whole(self.in_steps(module))
         else:
-            data, key, crc = entry.image, entry.digest, entry.crc
+            self._put(module, entry.image, entry.digest, entry.crc)
+
+    def in_steps(self, module: Module) -> Generator[None, None, None]:
+        """Populate a module in steps of a few microseconds, between which others may run."""
+        from tombs.loader.describe import image_in_steps  # noqa: PLC0415 - not where all is known
+        from tombs.loader.functions import walk  # noqa: PLC0415 - as above
+
+        functions = walk(module.code) if module.functions is None else module.functions
+        data = yield from image_in_steps(module.name, module.file, functions)
+        from binascii import crc32  # noqa: PLC0415 - as above
+
+        key, crc = digest(data), crc32(data)
+        if self.cache is not None and module.key is not None:
+            from tombs.loader.cache import Entry  # noqa: PLC0415 - as above
+
+            self.cache.put(module.name, Entry(module.key, data, key, crc, module.rewritten))
+        self._put(module, data, key, crc)
+
+    def _put(self, module: Module, data: bytes | memoryview, key: bytes, crc: int) -> None:
         registered = not image_count(data) or self._register(module, data, key, crc)
         module.settled(module.image or Image(memoryview(data)))
         if registered:

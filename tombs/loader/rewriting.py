@@ -172,9 +172,15 @@ class Rewriting:
             return None
         return found[0].vacate
 
-    def arm_late(self, _name: str, _code: CodeType) -> bool:
+    def arm_late(self, _name: str, _file: str) -> None:
         """Decline: code that exists can't be rewritten."""
-        return False
+        return
+
+    def looked(self) -> None:
+        """Do nothing: nothing was looked for."""
+
+    def beside(self, _module: Module, _file: str) -> None:
+        """Do nothing, as above."""
 
     def settle(self) -> None:
         """Do nothing: every call reaches its vacate."""
