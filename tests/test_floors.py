@@ -44,6 +44,7 @@ FLOORS = {
     "tombs.client": 4,
     "tombs.loader": 4,
     "tombs.runtime": 4,
+    "tombs.attached": 5,
     "tombs.engines": 5,
     "tombs.process": 5,
     "tombs.session": 5,

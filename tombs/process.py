@@ -14,14 +14,21 @@ from tombs.session import Session, guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _current: Session | None = None
 _hooked: list[bool] = []
 
 
-def begin(settings: config.Settings) -> Session | None:
+def begin(
+    settings: config.Settings, *, main: int | None = None, pause: Callable[[], object] = int
+) -> Session | None:
     """Start Tombs in this process, or give the session that there is.
+
+    Args:
+        settings: what was settled.
+        main: the main thread's ident, where the program runs already and this is another thread.
+        pause: called now and then while starting.
 
     Returns:
         None where it can't be started; why was told on stderr.
@@ -36,7 +43,8 @@ def begin(settings: config.Settings) -> Session | None:
         return None
     taken = streams.hold()
     try:
-        _current = Session(settings, os.environ, _over, may_open=not taken)
+        environ = os.environ if main is None else _plain(os.environ)
+        _current = Session(settings, environ, _over, may_open=not taken, main=main, pause=pause)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the program runs without us
         say(f"off: {getattr(fault, 'message', None) or fault}")
         return None
@@ -49,6 +57,11 @@ def begin(settings: config.Settings) -> Session | None:
         )
     atexit.register(_end)
     return _current
+
+
+def _plain(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment without what was said of another run."""
+    return {name: value for name, value in environ.items() if not name.startswith("TOMBS_")}
 
 
 def begin_with(environ: Mapping[str, str], said: Mapping[str, object]) -> Session | None:

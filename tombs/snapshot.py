@@ -202,6 +202,7 @@ class Snapshot:
             for block in self.blocks
             if block.kind == layout.PENDING and not block.settled
         }
+        self.waiting = len(doubt)  # modules
         try:
             self.modules = [
                 (block, _image(block)) for block in self.blocks if block.kind == layout.MODULE

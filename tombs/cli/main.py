@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "snapshot": "Save a graveyard, dead and alive, with what makes it evidence.",
     "merge": "Unite saved snapshots into one.",
     "inventory": "List every function that a source tree has, without importing it.",
+    "attach": "Watch a process that runs already (Python 3.14 and later).",
+    "detach": "Watch it no longer.",
     "diff": "Compare two deployments, and hold them against limits.",
 }
 

@@ -18,6 +18,8 @@ _INSTALLED = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.s
 def ours(fault: BaseException) -> bool:
     """Tell whether an exception was raised by our own code, or by what that called."""
     answer = False
+    if _OWN is None:  # Python ends, and has cleared this module
+        return True
     step = fault.__traceback__
     while step is not None:  # the last frame decides that isn't the library's
         file = step.tb_frame.f_code.co_filename

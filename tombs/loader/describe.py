@@ -91,7 +91,7 @@ def entries(functions: list[Function]) -> list[Entry]:
     return whole(_entries(functions))
 
 
-def whole(steps: Generator[None, None, Result]) -> Result:
+def whole(steps: Generator[bool, None, Result]) -> Result:
     """Do all steps at once, and give what comes of them."""
     while True:
         try:
@@ -101,7 +101,7 @@ def whole(steps: Generator[None, None, Result]) -> Result:
             return result
 
 
-def _entries(functions: list[Function]) -> Generator[None, None, list[Entry]]:
+def _entries(functions: list[Function]) -> Generator[bool, None, list[Entry]]:
     last = yield from _last_lines(functions)
     described: list[Entry] = []
     previous: Function | None = None
@@ -119,7 +119,7 @@ def _entries(functions: list[Function]) -> Generator[None, None, list[Entry]]:
             entry.mark = fingerprint(code)
         described.append(entry)
         previous = function
-        yield
+        yield False
     return described
 
 
@@ -127,12 +127,12 @@ def _same_place(one: CodeType, other: CodeType) -> bool:
     return one.co_firstlineno == other.co_firstlineno and one.co_qualname == other.co_qualname
 
 
-def _last_lines(functions: list[Function]) -> Generator[None, None, list[int]]:
+def _last_lines(functions: list[Function]) -> Generator[bool, None, list[int]]:
     """Give each function's last line, that of whatever is nested in it included."""
     last: dict[int, int] = {}
     for function in functions:
         last[id(function.code)] = last_line(function.code)
-        yield
+        yield False
     # A nested function starts no earlier than the one around it: from the back, each is done before
     # it is asked for.
     for function in reversed(functions):
@@ -146,7 +146,7 @@ def _last_lines(functions: list[Function]) -> Generator[None, None, list[int]]:
                     waiting.extend(const.co_consts)
                 end = max(end, inner)
         last[id(function.code)] = end
-        yield
+        yield False
     return [last[id(function.code)] for function in functions]
 
 
@@ -157,7 +157,7 @@ def image(module: str, file: str, functions: list[Function]) -> bytes:
 
 def image_in_steps(
     module: str, file: str, functions: list[Function]
-) -> Generator[None, None, bytes]:
+) -> Generator[bool, None, bytes]:
     """Make a module's image in steps of a few microseconds, between which others may run."""
     described = yield from _entries(functions)
     lines = []
@@ -167,5 +167,6 @@ def image_in_steps(
             lines.append(line(file, entry.start, entry.end, f"{module}.{scope}", name))
         else:
             lines.append(line(file, entry.start, entry.end, None, f"{module}.{entry.qualname}"))
-        yield
+        yield False
+    yield True  # what follows is one piece
     return build(module, file, described, lines)

@@ -50,9 +50,13 @@ if TYPE_CHECKING:
             """Look for a module's code under a path, too."""
 
 
-LARGEST: Final = 1 << 20  # bytes of a .pyc; loading it takes up to 4 ms, in one piece
+LARGEST: Final = 1 << 19  # bytes of a .pyc; loading it takes up to 3 ms, in one piece
 STRAYS: Final = 10_000
+REST: Final = True  # what a step yields before one that may take long: let others run first
+_SLICE: Final = 0.002  # seconds; with the last step of a slice it is to stay below 5 ms
+_ENOUGH: Final = 0.001  # seconds after which a long step waits for the next slice
 _HEAD: Final = 16
+_CODE = type((lambda: None).__code__)
 
 
 class Late:
@@ -69,7 +73,7 @@ class Late:
         self._modules: list[tuple[Module, dict[str, object]]] = []
         self._strays: list[tuple[Module, CodeType]] = []
         self._registered = 0
-        self._steps: Generator[None, None, None] | None = self._all()
+        self._steps: Generator[bool, None, None] | None = self._all()
         self._busy = False
 
     def add(self, module: Module, names: dict[str, object]) -> None:
@@ -86,12 +90,18 @@ class Late:
         if self._busy or (self._steps is None and not self._strays):
             return 0
         self._busy = True
-        end = time.monotonic() + seconds
+        began = now = time.monotonic()
+        # At the end of the program there is nobody to wait for it.
+        slices = seconds < 1
+        end = began + (min(seconds, _SLICE) if slices else seconds)
         try:
             if self._steps is None:
                 self._steps = self._register_strays()
-            while time.monotonic() < end:
-                next(self._steps)
+            while now < end:
+                long_one_follows = next(self._steps)
+                now = time.monotonic()
+                if long_one_follows and slices and now - began > _ENOUGH:
+                    break
             return len(self._modules) + 1
         except StopIteration:
             self._steps = None
@@ -99,18 +109,18 @@ class Late:
         finally:
             self._busy = False
 
-    def _all(self) -> Generator[None, None, None]:
+    def _all(self) -> Generator[bool, None, None]:
         if self._modules:
             yield from self._find()
         self._engine.looked()
 
-    def _find(self) -> Generator[None, None, None]:
+    def _find(self) -> Generator[bool, None, None]:
         bodies: dict[str, CodeType] = {}
         files = {module.file for module, _ in self._modules}
         for file, code in self._running():
             if file in files or os.path.abspath(file) in files:
                 bodies[file] = code
-            yield
+            yield False
         files.update(bodies)
         reach = Reach(files, [str(names.get("__name__")) for _, names in self._modules])
         for module, names in self._modules:
@@ -118,8 +128,9 @@ class Late:
         while self._modules:
             module, names = self._modules.pop()
             yield from self._try(module, self._populate(module, names, reach, bodies))
+        yield from reach.forget()
 
-    def _try(self, module: Module, steps: Generator[None, None, None]) -> Iterator[None]:
+    def _try(self, module: Module, steps: Generator[bool, None, None]) -> Iterator[bool]:
         try:
             yield from steps
         except Exception as fault:
@@ -142,7 +153,7 @@ class Late:
         names: dict[str, object],
         reach: Reach,
         bodies: dict[str, CodeType],
-    ) -> Generator[None, None, None]:
+    ) -> Generator[bool, None, None]:
         body = next((code for file, code in bodies.items() if _same(file, module.file)), None)
         if body is not None:
             module.functions = walk(body)
@@ -150,9 +161,11 @@ class Late:
                 self._engine.beside(module, body.co_filename)
         else:
             held = list(reach.found[module.file].values())
-            yield
-            kept = _kept(names)
-            yield
+            yield REST
+            body = _kept(names)
+            yield REST
+            kept = None if body is None else walk(body)
+            yield REST
             if kept is None or not (yield from _has_all(kept, held)):
                 held.sort(key=lambda one: (one.code.co_firstlineno, one.code.co_qualname))
                 module.functions = held
@@ -160,7 +173,7 @@ class Late:
                 module.functions = kept
         yield from self._populator.in_steps(module)
 
-    def _register_strays(self) -> Generator[None, None, None]:
+    def _register_strays(self) -> Generator[bool, None, None]:
         """Register what was not found and has started, as modules of their own with equal names."""
         while self._strays:
             module, code = self._strays.pop()
@@ -179,8 +192,8 @@ def _same(one: str, other: str) -> bool:
     return one == other or os.path.abspath(one) == other
 
 
-def _kept(names: dict[str, object]) -> list[Function] | None:
-    """Read a module's functions from its .pyc, as far as that is the standard one."""
+def _kept(names: dict[str, object]) -> CodeType | None:
+    """Read a module's code from its .pyc, as far as that is the standard one."""
     spec = names.get("__spec__")
     if not is_standard(names.get("__loader__")) or type(spec).__name__ != "ModuleSpec":
         return None
@@ -199,22 +212,23 @@ def _kept(names: dict[str, object]) -> list[Function] | None:
     if data[:4] != MAGIC_NUMBER or len(data) != size:
         return None
     try:
-        return walk(loads(memoryview(data)[_HEAD:]))  # noqa: S302 - it is what was imported
-    except (EOFError, ValueError, TypeError, AttributeError):
+        code = loads(memoryview(data)[_HEAD:])  # noqa: S302 - it is what was imported
+    except (EOFError, ValueError, TypeError):
         return None
+    return code if type(code) is _CODE else None
 
 
-def _has_all(kept: list[Function], held: list[Function]) -> Generator[None, None, bool]:
+def _has_all(kept: list[Function], held: list[Function]) -> Generator[bool, None, bool]:
     """Tell whether each function in memory stands among those of a file, and is the same."""
     places: dict[tuple[int, str], list[CodeType]] = {}
     for function in kept:
         code = function.code
         places.setdefault((code.co_firstlineno, code.co_qualname), []).append(code)
-    yield
+    yield False
     for function in held:
         code = function.code
         there = places.get((code.co_firstlineno, code.co_qualname), ())
         if not any(one.co_code == code.co_code for one in there):
             return False
-        yield
+        yield False
     return True

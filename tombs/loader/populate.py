@@ -166,7 +166,7 @@ class Populator:
         else:
             self._put(module, entry.image, entry.digest, entry.crc)
 
-    def in_steps(self, module: Module) -> Generator[None, None, None]:
+    def in_steps(self, module: Module) -> Generator[bool, None, None]:
         """Populate a module in steps of a few microseconds, between which others may run."""
         from tombs.loader.describe import image_in_steps  # noqa: PLC0415 - not where all is known
         from tombs.loader.functions import walk  # noqa: PLC0415 - as above
@@ -175,6 +175,7 @@ class Populator:
         data = yield from image_in_steps(module.name, module.file, functions)
         from binascii import crc32  # noqa: PLC0415 - as above
 
+        yield True  # as the last piece was
         key, crc = digest(data), crc32(data)
         if self.cache is not None and module.key is not None:
             from tombs.loader.cache import Entry  # noqa: PLC0415 - as above

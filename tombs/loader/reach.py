@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MOST: Final = 5000  # objects that are looked at from one module, beyond its names and classes
 DEEPEST: Final = 10
 LARGEST: Final = 1000  # items of a container that is looked through
+_A_FEW: Final = 500
 _HEAP_TYPE: Final = 1 << 9
 _IMMUTABLE_TYPE: Final = 1 << 8
 _CODE = type((lambda: None).__code__)
@@ -62,7 +63,7 @@ class Reach:
         self._seen: set[int] = set()
         self._holds: dict[type, bool] = dict.fromkeys(_holders(), True)
 
-    def look(self, names: dict[str, object]) -> Generator[None, None, None]:
+    def look(self, names: dict[str, object]) -> Generator[bool, None, None]:
         """Look through a module's namespace, a step for each object."""
         self._seen.add(id(names))
         waiting: list[tuple[object, int]] = [(value, 0) for value in list(names.values())]
@@ -72,7 +73,7 @@ class Reach:
             kind = type(thing)
             if kind in _FLAT or id(thing) in self._seen:
                 continue
-            yield
+            yield False
             self._seen.add(id(thing))
             if kind is _FUNCTION:
                 self._take(thing.__code__)  # type: ignore[attr-defined]
@@ -86,6 +87,16 @@ class Reach:
                 if left < 0 or depth > DEEPEST:
                     continue
             waiting.extend((held, depth + 1) for held in self._held(thing, kind))
+
+    def forget(self) -> Generator[bool, None, None]:
+        """Let go of everything, which at once would take long too."""
+        for group in self.found.values():
+            group.clear()
+            yield False
+        while self._seen:
+            for _ in range(min(len(self._seen), _A_FEW)):
+                self._seen.pop()
+            yield False
 
     def _held(self, thing: object, kind: type) -> Iterable[object]:
         for container in _CONTAINERS:

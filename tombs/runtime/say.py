@@ -6,6 +6,7 @@ import os
 
 _said: set[str] = set()
 _stderr_was_open = True
+_diverted: list[list[str]] = []
 
 
 def look() -> None:
@@ -20,8 +21,16 @@ def look() -> None:
         _stderr_was_open = False
 
 
+def divert(told: list[str]) -> None:
+    """Have what is told put into a list from now on: this process is not to print anything."""
+    _diverted[:] = [told]
+
+
 def say(message: str) -> None:
     """Tell something, if it wasn't told before; what can't be written is let go."""
+    if _diverted:
+        _diverted[0].append(message)
+        return
     if message in _said or not _stderr_was_open:
         return
     _said.add(message)
