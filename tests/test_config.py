@@ -35,6 +35,7 @@ READ = [
     ("engine", "rewrite", "rewrite"),
     ("dir", "/run/tombs", "/run/tombs"),
     ("release", "2026.11 (a1b2c3)", "2026.11 (a1b2c3)"),
+    ("epoch", "24h", 86400),
 ]
 REFUSED = [
     ("namespace", "app.", "app or app.billing, and *"),

@@ -196,7 +196,8 @@ def _cache_at(value: object, base: str) -> object:
 
 
 def _length(text: str) -> int:
-    return 0 if text == "0" else lengths.parse(text) // lengths.SECOND
+    number = _whole(text)  # of seconds, as `to_environ` writes them
+    return lengths.parse(text) // lengths.SECOND if number is None else number
 
 
 def _epoch(text: str) -> int:
