@@ -29,6 +29,7 @@ FLOORS = {
     "tombs.streams": 1,
     "tombs.wire": 1,
     "tombs.snapshot": 2,
+    "tombs.changes": 2,
     "tombs.config": 3,
     "tombs.diff": 3,
     "tombs.evidence": 3,

@@ -204,8 +204,9 @@ class Session:
             self.address = address.parse(where)
             if self.address is None:
                 return None
-            from tombs.runtime import server  # noqa: PLC0415 - not where the socket is off
+            from tombs.runtime import mapped, server  # noqa: PLC0415 - not where the socket is off
 
+            self._changes = mapped.changes
             self._leader = Leader(self._stem + rundir.SERVE)
             self._undo.append(self._leader.close)
             made = server.Server(self, self.address, self._leader, settings.format)
@@ -231,6 +232,10 @@ class Session:
         """Yield the graveyard file, what had to wait registered before."""
         self.settle()
         return self.graveyard.raw()
+
+    def changes(self, resume: str) -> Iterator[bytes | memoryview]:
+        """Give the stream of changes; what has to wait comes when it is registered."""
+        return self._changes(self.graveyard.region, resume)
 
     def settle(self, seconds: float | None = None, patience: float = 0.0) -> int:
         """Register what had to wait, for so many seconds; gives how many modules wait still."""

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "ls": "List the graveyards of this machine, live and finished.",
     "status": "Tell how much is dead, and how long it was watched.",
     "report": "Show where the dead code is, in the terminal or as one HTML page.",
+    "watch": "Show functions being vacated as it happens.",
     "why": "Tell everything that is known of one function.",
     "snapshot": "Save a graveyard, dead and alive, with what makes it evidence.",
     "merge": "Unite saved snapshots into one.",

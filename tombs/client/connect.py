@@ -28,7 +28,7 @@ def fetch(address: Address, request: str = "tombs", timeout: float = 10.0) -> It
     Raises:
         ServerError: nobody answers there, or the answer ends in the middle.
     """
-    with _connect(address, timeout) as connection:
+    with connect(address, timeout) as connection:
         last = b""
         try:
             connection.sendall(request.encode("ascii") + b"\n")
@@ -51,7 +51,16 @@ def fetch(address: Address, request: str = "tombs", timeout: float = 10.0) -> It
             raise ServerError(f"{address} stopped in the middle of a line")
 
 
-def _connect(address: Address, timeout: float) -> socket.socket:
+def connect(address: Address, timeout: float) -> socket.socket:
+    """Connect to a program.
+
+    Args:
+        address: where it listens.
+        timeout: seconds to wait for the connection, and then for each step.
+
+    Raises:
+        ServerError: nobody answers there.
+    """
     try:
         if address.kind == "tcp":
             return socket.create_connection((address.host, address.port), timeout)

@@ -1,6 +1,12 @@
 """One client, from the accept to the close.
 
-It may ask for something, then gets the answer, then is left. Rules:
+It may ask for something, then gets the answer, then is left. What it may ask, in a line:
+
+    tombs [json|function]    the tombs; nothing, or what is no request, is that in the run's format
+    graveyard                the graveyard file
+    tombs changes [RESUME]   the stream of changes, which has no end
+
+Rules:
 
 - Nothing here waits: a step does what can be done at once, and says what it waits for (`events`)
   and until when (`due`).
@@ -10,6 +16,10 @@ It may ask for something, then gets the answer, then is left. Rules:
   interpreter's lock.
 - Who is slow is closed: at once with no byte in STALL seconds, and after PATIENCE unless the bytes
   come at PACE.
+- Who asks for changes (tombs.changes) is told what there is, then left in peace until there is
+  more, which is looked for every POLL seconds; and hears a beat after QUIET seconds of nothing, so
+  that both sides notice when the other is gone. Each time there is something the deadlines begin
+  anew. The system keeps little for such a client: one that has stopped reading is soon found out.
 - After the answer the client's own bytes are read away for a moment. Closing with some unread
   would reset the connection, and over TCP that takes back what the client didn't read yet.
 """
@@ -20,11 +30,12 @@ import _socket
 import errno
 from select import POLLIN, POLLOUT
 
+from tombs.changes import BEAT
 from tombs.runtime import descriptors, sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Final, Protocol
 
     class Source(Protocol):
@@ -36,11 +47,17 @@ if TYPE_CHECKING:
         def raw(self) -> Iterator[bytes | memoryview]:
             """Give the graveyard file, in pieces."""
 
+        def changes(self, resume: str) -> Iterator[bytes | memoryview]:
+            """Give the stream of changes, in pieces; an empty one where nothing is to be told."""
+
 
 REQUEST_MOST: Final = 256
 LEAST: Final = 16 * 1024
 GATHER: Final = 64 * 1024
 MOST: Final = 256 * 1024
+POLL: Final = 0.25
+QUIET: Final = 5.0
+_CHANGES: Final = b"tombs changes"
 _READ_AWAY: Final = 1024 * 1024
 _FLAGS: Final = getattr(_socket, "MSG_NOSIGNAL", 0)
 _LATER: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
@@ -87,11 +104,13 @@ class Conversation:
         format: the run's own.
         now: the moment.
         limits: how long it may take.
+        refuse: gives what is said to one that asks for changes and can't have them; else nothing.
     """
 
     __slots__ = (
-        "_begun", "_chunks", "_ended", "_format", "_held", "_limits", "_moved", "_piece", "_read",
-        "_request", "_sent", "_sock", "_source", "_state", "fd",
+        "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_moved",
+        "_piece", "_read", "_refuse", "_request", "_sent", "_sock", "_source", "_state", "fd",
+        "follows",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +120,7 @@ class Conversation:
         format: str,  # noqa: A002 - the user's word
         now: float,
         limits: Limits,
+        refuse: Callable[[], bytes] = bytes,
     ) -> None:
         self._sock = sock
         self._source = source
@@ -112,9 +132,11 @@ class Conversation:
         self._request = b""
         self._chunks: Iterator[bytes | memoryview] = iter(())
         self._piece = memoryview(b"")
-        self._ended = False
+        self._ended = self._deaf = False
         self._sent = self._read = 0
-        self._begun = self._moved = now
+        self._begun = self._moved = self._look = now
+        self._refuse = refuse
+        self.follows = False  # whether it has asked for changes, and gets them
 
     @property
     def over(self) -> bool:
@@ -123,7 +145,9 @@ class Conversation:
 
     def events(self) -> int:
         """What to wait for, as poll calls it."""
-        return POLLOUT if self._state == "answering" else POLLIN
+        if self._state == "answering":
+            return POLLOUT
+        return 0 if self._deaf else POLLIN
 
     def due(self, *, crowded: bool) -> float:
         """When something has to be done even if nothing happens.
@@ -134,15 +158,20 @@ class Conversation:
         limits = self._limits
         if self._state == "asking":
             return self._begun + limits.request
+        if self._state == "waiting":
+            return self._look
         if self._state == "leaving":
             return self._moved + (min(limits.leave, limits.request) if crowded else limits.leave)
-        stalled = self._moved + (min(limits.stall, limits.crowded) if crowded else limits.stall)
+        hurry = crowded and not self.follows  # who follows has a place that nobody else wants
+        stalled = self._moved + (min(limits.stall, limits.crowded) if hurry else limits.stall)
         return min(stalled, self._begun + max(limits.patience, self._sent / limits.pace))
 
     def expire(self, now: float) -> None:
-        """Do what is due: take silence for the usual request, or close."""
+        """Do what is due: take silence for the usual request, look for changes, or close."""
         if self._state == "asking":
             self._answer(b"", now)
+        elif self._state == "waiting":
+            self._look_again(now)
         else:
             self.close()
 
@@ -158,6 +187,8 @@ class Conversation:
                 self._send(now)
             elif self._state == "leaving":
                 self._read_away()
+            elif self._state == "waiting":
+                self._listen()
         except OSError as fault:
             if fault.errno not in _LATER:
                 self.close()  # it went away: nobody's loss
@@ -183,6 +214,10 @@ class Conversation:
             self._chunks = self._source.raw()
         elif words in (b"tombs json", b"tombs function"):
             self._chunks = self._source.lines(words[6:].decode())
+        elif (
+            words.partition(b" ")[0] == b"tombs" and words[: len(_CHANGES) + 1].rstrip() == _CHANGES
+        ):
+            self._follow(words[len(_CHANGES) :].strip().decode("ascii", "replace"))
         else:
             self._chunks = self._source.lines(self._format)
         if self._sock.family == _socket.AF_UNIX:
@@ -190,6 +225,11 @@ class Conversation:
             self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, MOST)
         self._moved = now
         self._state = "answering"
+
+    def _follow(self, resume: str) -> None:
+        refusal = self._refuse()
+        self.follows = not refusal
+        self._chunks = iter((refusal,)) if refusal else self._source.changes(resume)
 
     def _send(self, now: float) -> None:
         if len(self._piece) < LEAST and not self._ended:
@@ -202,6 +242,29 @@ class Conversation:
         if self._ended and not self._piece:
             self._sock.shutdown(_socket.SHUT_WR)
             self._state = "leaving"
+        elif not self._piece and self.follows:
+            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, LEAST)
+            self._state = "waiting"
+            self._look = now + POLL
+
+    def _look_again(self, now: float) -> None:
+        self._gather()
+        if not self._piece and now - self._moved >= QUIET:
+            self._piece = memoryview(BEAT)
+        if self._piece:
+            self._state = "answering"
+            self._begun = self._moved = now
+            self._sent = 0
+        else:
+            self._look = now + POLL
+
+    def _listen(self) -> None:
+        """Hear from one that waits for changes: it may close its side, and says nothing of use."""
+        got = 0 if self._deaf else len(self._sock.recv(GATHER))
+        self._read += got
+        if self._deaf or self._read > _READ_AWAY:
+            self.close()  # the second time, it is gone altogether
+        self._deaf = not got
 
     def _gather(self) -> None:
         pieces: list[bytes | memoryview] = [self._piece]
@@ -210,6 +273,8 @@ class Conversation:
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._ended = True
+                break
+            if not chunk and self.follows:
                 break
             pieces.append(chunk)
             size += len(chunk)

@@ -6,7 +6,8 @@ parent's listening socket, with the clients that wait there, and goes on with th
 given up the rights to make another); a process that has none makes one, at the same address.
 
 At most CLIENTS are served at once. Whoever comes then waits in the system's queue, where it costs
-the program no descriptor.
+the program no descriptor. Who asks for changes stays for long: such a client takes none of these
+places but one of FOLLOWERS, and where there is none it is told so and left.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import errno
 import time
 from select import POLLIN
 
+from tombs.changes import full
 from tombs.errors import ServerError
 from tombs.runtime import sockets
 from tombs.runtime.background import Duty
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 
 CLIENTS: Final = 8
+FOLLOWERS: Final = 4
 ASK_AGAIN: Final = 1.0
 STAND_BACK: Final = 5.0
 _LOST: Final = (errno.EBADF, errno.ENOTSOCK, errno.EINVAL)
@@ -137,7 +140,16 @@ class Server(Duty):
         return watched
 
     def _accepting(self, now: float) -> bool:
-        return len(self._clients) < CLIENTS and now >= self._accept_again
+        return self._served() < CLIENTS and now >= self._accept_again
+
+    def _served(self) -> int:
+        return len(self._clients) - self._following()
+
+    def _following(self) -> int:
+        return sum(client.follows for client in self._clients.values())
+
+    def _refuse(self) -> bytes:
+        return full(FOLLOWERS) if self._following() >= FOLLOWERS else b""
 
     def ready(self, fd: int, event: int) -> None:
         """Go on with a client, or let the next one in."""
@@ -155,7 +167,7 @@ class Server(Duty):
         """Close who is too slow, and see about leading."""
         if self._closed:
             return STAND_BACK
-        crowded = len(self._clients) >= CLIENTS and self._others_wait()
+        crowded = self._served() >= CLIENTS and self._others_wait()
         next_due = now + ASK_AGAIN
         for fd, client in list(self._clients.items()):
             if client.due(crowded=crowded) <= now:
@@ -214,7 +226,7 @@ class Server(Duty):
                 raise ServerError(f"can't accept clients at {self._address}: {fault}") from fault
             return
         if sockets.welcome(sock):
-            client = Conversation(sock, self._source, self._format, now, self._limits)
+            client = Conversation(sock, self._source, self._format, now, self._limits, self._refuse)
             before = self._clients.get(client.fd)
             if before is not None:  # the program closed its descriptor, and this one got the number
                 before.close()

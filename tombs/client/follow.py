@@ -1,0 +1,190 @@
+"""Follows a graveyard: its events as they happen, from a program or from the file, without an end.
+
+A connection that breaks is made again, with a pause that grows to LONGEST; what happened meanwhile
+is found by comparing what is with what was known (tombs.changes). So an event is told at least
+once, and one that was told is told again only where it has happened again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from tombs import address, changes
+from tombs.client.connect import connect
+from tombs.client.view import Event, View
+from tombs.client.watched import GraveyardFile
+from tombs.errors import GraveyardError, ServerError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+    from typing import Final
+
+    from tombs.address import Address
+
+LOST: Final = "lost"  # the connection; or all processes of the run have ended
+BACK: Final = "back"
+QUIET: Final = "quiet"  # nothing: so that a screen can be kept up to date
+ENDED: Final = "ended"
+
+TICK: Final = 0.25
+LONGEST: Final = 2.0
+_FIRST: Final = 0.1
+_SILENCE: Final = 20.0  # a server says something every five seconds
+_TIMEOUT: Final = 10.0
+_PIECE: Final = 256 * 1024
+_ASK: Final = 1.0  # until it is asked again whether a process of a file's run lives
+_LINE: Final = 1 << 20
+
+
+def follow(
+    source: str,
+    view: View,
+    patience: float = 30.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Event]:
+    """Yield what happens in a graveyard, the first event being START.
+
+    Args:
+        source: a `unix://` or `tcp://` address, a socket's path, or a graveyard file. Reading the
+            file costs the program nothing.
+        view: takes in what is told; a new one.
+        patience: seconds for which one that has gone may come back: a file's run without a living
+            process has ended then, and a program that doesn't answer is an error.
+        sleep: waits so many seconds.
+
+    Raises:
+        TombsError: it can't be reached or read, or is gone for longer than `patience`.
+    """
+    if "://" in source or _is_socket(source):
+        place = address.parse(source)
+        if place is not None:
+            return _program(place, view, patience, sleep)
+    return _file(source, view, patience, sleep)
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _program(
+    place: Address, view: View, patience: float, sleep: Callable[[float], None]
+) -> Iterator[Event]:
+    known = False
+    pause = _FIRST
+    heard = time.monotonic()
+    while True:
+        view.connected()
+        try:
+            with connect(place, _TIMEOUT) as connection:
+                for line in _lines(connection, view.resume, place):
+                    if line:
+                        was_live = view.live
+                        yield from _taken(view, line, place)
+                        heard, pause = time.monotonic(), _FIRST
+                        if view.live and not was_live:
+                            if known:
+                                yield Event(BACK, time.time())
+                            known = True
+                    else:
+                        yield Event(QUIET, time.time())
+        except ServerError as fault:
+            if not known or time.monotonic() - heard > patience:
+                raise
+            if pause == _FIRST:
+                yield Event(LOST, time.time(), text=fault.message)
+        end = time.monotonic() + pause
+        while (left := end - time.monotonic()) > 0:
+            yield Event(QUIET, time.time())
+            sleep(min(left, TICK))
+        pause = min(2 * pause, LONGEST)
+
+
+def _taken(view: View, line: bytes, place: Address) -> Iterator[Event]:
+    if line.startswith(b'{"tombs": ') and b'"full"' in line:
+        raise ServerError(
+            f"{place} is watched by as many as it allows", "Watch its graveyard file: `tombs ls`."
+        )
+    if not view.live and line.startswith(b'{"location"') and not view.modules:
+        raise ServerError(f"{place} tells no changes: it runs an older Tombs")
+    try:
+        yield from view.feed(line)
+    except ValueError as fault:
+        raise ServerError(f"{place} sent what is no stream of changes: {fault}") from fault
+
+
+def _lines(connection: socket.socket, resume: str, place: Address) -> Iterator[bytes]:
+    """Yield lines as they come; an empty one where none has come for a moment."""
+    request = f"tombs changes {resume}".rstrip()
+    rest = b""
+    heard = time.monotonic()
+    try:
+        connection.sendall(request.encode("ascii") + b"\n")
+        connection.settimeout(TICK)
+        while True:
+            try:
+                piece = connection.recv(_PIECE)
+            except TimeoutError:
+                if time.monotonic() - heard > _SILENCE:
+                    raise ServerError(f"{place} has been silent for {_SILENCE:g} seconds") from None
+                yield b""
+                continue
+            if not piece:
+                raise ServerError(f"{place} closed the connection")
+            heard = time.monotonic()
+            *lines, rest = (rest + piece).split(b"\n")
+            if len(rest) > _LINE:
+                raise ServerError(f"{place} sends a line without an end")
+            yield from (line for line in lines if line)
+    except OSError as fault:
+        raise ServerError(f"{place} went away: {fault.strerror or fault}") from fault
+
+
+def _file(
+    path: str, view: View, patience: float, sleep: Callable[[float], None]
+) -> Iterator[Event]:
+    first = True
+    away = False
+    seen = look = 0.0
+    while True:
+        view.connected()
+        with GraveyardFile(path) as place:
+            living = place.alive()  # asked before it is read: a last word must not be missed
+            rest = b""
+            for piece in changes.Changes(place, view.resume).pieces():
+                if piece:
+                    *lines, rest = (rest + bytes(piece)).split(b"\n")
+                    for line in lines:
+                        yield from _fed(view, line, path)
+                    continue
+                yield Event(QUIET, time.time())
+                now = time.monotonic()
+                if living:
+                    seen = now
+                    if away:
+                        yield Event(BACK, time.time())
+                elif first or now - seen > patience:
+                    yield Event(ENDED, time.time())
+                    return
+                elif not away:
+                    yield Event(LOST, time.time(), text="no process of the run is left")
+                first, away = False, not living
+                if place.replaced():
+                    break
+                sleep(TICK)
+                if now >= look or away:
+                    look = now + _ASK
+                    living = place.alive()
+
+
+def _fed(view: View, line: bytes, path: str) -> Iterator[Event]:
+    try:
+        yield from view.feed(line)
+    except ValueError as fault:
+        raise GraveyardError(f"{path}: the graveyard is spoiled: {fault}") from fault
