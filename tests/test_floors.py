@@ -51,6 +51,7 @@ FLOORS = {
     "tombs.session": 5,
     "tombs": 5,  # start and stop, which are the session's
     "tombs.bootstrap": 6,
+    "tombs.checkup": 6,
     "tombs.cli": 6,
     "tombs.pytest_plugin": 6,
 }

@@ -102,13 +102,13 @@ def cache(chosen: str | None, directory: str, environ: Mapping[str, str]) -> str
         there = os.path.isabs(home) and os.path.isdir(home)
         base = os.path.join(home, ".cache") if there else directory
     path = os.path.abspath(chosen) if chosen else os.path.join(base, "tombs")
-    return path if not os.path.lexists(path) or _fault(path) is None else None
+    return path if not os.path.lexists(path) or flaw(path) is None else None
 
 
 def find(chosen: str | None, environ: Mapping[str, str]) -> list[str]:
     """Give the run directories that are there and ours, without making any."""
     paths = (os.path.abspath(chosen),) if chosen else (*places(environ), *state(environ))
-    return [path for path in dict.fromkeys(paths) if _fault(path) is None]
+    return [path for path in dict.fromkeys(paths) if flaw(path) is None]
 
 
 def _prepare(path: str, *, make_parents: bool) -> str | None:
@@ -120,13 +120,14 @@ def _prepare(path: str, *, make_parents: bool) -> str | None:
         pass
     except OSError as fault:
         return f"{path}: {fault.strerror}"
-    fault_found = _fault(path)
+    fault_found = flaw(path)
     if fault_found is None and not os.access(path, os.W_OK | os.X_OK):
         return f"{path}: not writable"
     return fault_found
 
 
-def _fault(path: str) -> str | None:
+def flaw(path: str) -> str | None:
+    """Say what is wrong with a directory that is to be ours; None where nothing is."""
     try:
         found = os.lstat(path)
     except OSError as fault:

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "attach": "Watch a process that runs already (Python 3.14 and later).",
     "detach": "Watch it no longer.",
     "diff": "Compare two deployments, and hold them against limits.",
+    "doctor": "Tell what would be watched and what wouldn't, and why.",
 }
 
 

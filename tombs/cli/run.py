@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shlex
-import shutil
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -23,6 +21,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs import config, rundir
+from tombs.checkup.program import locate
 from tombs.cli.entry import invoke
 from tombs.cli.environment import environment, inherited
 from tombs.cli.project import from_project
@@ -42,19 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def command() -> click.Command:
     """Make the click command from the table of options."""
-    options: list[click.Parameter] = [
-        click.Option(
-            option.flags,
-            metavar=None if option.switch else option.metavar,
-            multiple=option.multiple,
-            is_flag=option.switch,
-            flag_value="1" if option.switch else None,
-            default=None,
-            help=f"{option.purpose.replace('`', '')} (default: {option.default.replace('`', '')};"
-            f" {option.variable}).",
-        )
-        for option in config.OPTIONS
-    ]
+    options: list[click.Parameter] = [option_of(option) for option in config.OPTIONS]
     made = click.Command(
         "tombs-run",
         callback=start,
@@ -72,6 +59,20 @@ def command() -> click.Command:
     return click.version_option(__version__)(made)
 
 
+def option_of(option: config.Option) -> click.Option:
+    """Make the click option of a row of the table."""
+    return click.Option(
+        option.flags,
+        metavar=None if option.switch else option.metavar,
+        multiple=option.multiple,
+        is_flag=option.switch,
+        flag_value="1" if option.switch else None,
+        default=None,
+        help=f"{option.purpose.replace('`', '')} (default: {option.default.replace('`', '')};"
+        f" {option.variable}).",
+    )
+
+
 def start(words: tuple[str, ...], **flags: str | tuple[str, ...] | None) -> NoReturn:
     """Settle everything, then become the command."""
     if not words:
@@ -81,7 +82,7 @@ def start(words: tuple[str, ...], **flags: str | tuple[str, ...] | None) -> NoRe
     except OSError as fault:
         raise TombsError(f"the working directory can't be used: {fault.strerror}") from None
     settings = settle(flags, os.environ, directory)
-    _check_command(words[0])
+    locate(words[0], os.environ.get("PATH"))
     environ = environment(settings, words, inherited())
     if settings.kept and settings.dir is not None:
         compact(settings.dir, environ["TOMBS_RUN"])
@@ -101,14 +102,10 @@ def settle(
     Raises:
         TombsError: with every fault found.
     """
-    said = {
-        option.name: config.Given(option.flags[-1], _texts(flags[option.name]), directory)
-        for option in config.OPTIONS
-        if flags.get(option.name) not in (None, ())
-    }
+    said = given(flags, directory)
     project, faults = from_project(directory)
     settings = config.settle([project, config.from_environ(environ, directory), said], faults)
-    late = [fault for fault in (_dump_fault(settings.dump),) if fault]
+    late = [fault for fault in (dump_fault(settings.dump),) if fault]
     try:
         settings.dir = rundir.choose(settings.dir, environ, kept=settings.kept)
     except TombsError as fault:
@@ -120,23 +117,23 @@ def settle(
     return settings
 
 
+def given(
+    flags: Mapping[str, str | tuple[str, ...] | None], directory: str
+) -> dict[str, config.Given]:
+    """Collect what the command line says."""
+    return {
+        option.name: config.Given(option.flags[-1], _texts(flags[option.name]), directory)
+        for option in config.OPTIONS
+        if flags.get(option.name) not in (None, ())
+    }
+
+
 def _texts(value: str | tuple[str, ...] | None) -> Sequence[str]:
     return [value] if isinstance(value, str) else value or ()
 
 
-def _check_command(name: str) -> None:
-    if shutil.which(name):
-        return
-    if not os.path.exists(name):
-        where = "there is no such file" if "/" in name else "it is not on PATH"
-        raise TombsError(f"command not found: {name}: {where}")
-    if os.path.isdir(name):
-        raise TombsError(f"{name} is a directory, not a command")
-    advice = f"Name its interpreter, too: tombs-run -- python {shlex.quote(name)}"
-    raise TombsError(f"{name} can't be executed", advice)
-
-
-def _dump_fault(dump: str | int | None) -> str | None:
+def dump_fault(dump: str | int | None) -> str | None:
+    """Say why nothing can be dumped there; None where it can."""
     if isinstance(dump, int):
         try:
             mode = fcntl.fcntl(dump, fcntl.F_GETFL) & os.O_ACCMODE
