@@ -11,7 +11,7 @@ import click
 from tombs import attached, config, snapshot
 from tombs.cli.entry import tell
 from tombs.cli.remote import order
-from tombs.cli.run import settle
+from tombs.cli.run import option_of, settle
 from tombs.cli.target import Target
 from tombs.errors import ConfigError, GraveyardError, TombsError
 from tombs.formats.words import clean, count
@@ -85,17 +85,7 @@ command = click.Command(
     "attach",
     callback=attach,
     params=[
-        *(
-            click.Option(
-                option.flags,
-                metavar=option.metavar,
-                multiple=option.multiple,
-                help=f"{option.purpose} (default: {option.default}; {option.variable}).".replace(
-                    "`", ""
-                ),
-            )
-            for option in _OPTIONS
-        ),
+        *(option_of(option) for option in _OPTIONS),
         click.Option(
             ("--timeout",),
             type=click.FloatRange(min=0.1),

@@ -160,8 +160,7 @@ def _file(
             for piece in changes.Changes(place, view.resume).pieces():
                 if piece:
                     *lines, rest = (rest + bytes(piece)).split(b"\n")
-                    for line in lines:
-                        yield from _fed(view, line, path)
+                    yield from (event for line in lines for event in _fed(view, line, path))
                     continue
                 yield Event(QUIET, time.time())
                 now = time.monotonic()
