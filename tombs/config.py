@@ -10,20 +10,13 @@ pyproject.toml, its variable, and its attribute.
 
 from __future__ import annotations
 
-import os
-import sys
-
-from tombs import address, lengths, rundir, wire
+from tombs import address, rundir, values, wire
 from tombs.errors import AddressError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, Final
-
-UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_EPOCH_LEAST: Final = 10  # seconds
-ENGINES: Final = ("auto", "rewrite", "monitoring")
 
 
 class Option:
@@ -102,182 +95,79 @@ class Given:
         self.base = base
 
 
-def _dotted(text: str) -> str:
-    if all(part.isidentifier() for part in text.split(".")):
-        return text
-    raise ValueError("is no dotted name; allowed are names such as app or app.billing")
-
-
-def _namespace(text: str) -> str:
-    try:
-        return text if text == "*" else _dotted(text)
-    except ValueError as fault:
-        raise ValueError(f"{fault}, and * for everything") from None
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _slots(text: str) -> int:
-    number = _whole(text)
-    if number is None or not 1 <= number <= 1 << 24:
-        raise ValueError("is not allowed; a whole number from 1 to 16777216 is")
-    return number
-
-
-def _strings(text: str) -> int:
-    unit = UNITS.get(text[-1:].upper())
-    number = _whole(text[:-1] if unit else text)
-    size = -1 if number is None else number * (unit or 1)
-    if not 64 << 10 <= size <= 4 << 30:
-        raise ValueError("is not allowed; a size from 64K to 4G is, in bytes or with K, M or G")
-    return size
-
-
-def _socket(text: str) -> str:
-    place = address.parse(text)
-    if place is None:
-        return text
-    if not place.loopback:
-        raise ValueError(
-            "could be reached from other machines; allowed hosts are localhost, 127.0.0.1, [::1]"
-        )
-    return str(place)
-
-
-def _socket_at(text: str, base: str) -> str:
-    place = address.parse(text)
-    if place is None or place.kind != "unix":
-        return text
-    return _socket(f"unix://{_path_at(place.path, base)}")
-
-
-def _dump(text: str) -> str | int | None:
-    number = _whole(text)
-    if number is None:
-        return _path(text)
-    if number > 1 << 20:
-        raise ValueError("is no descriptor; allowed are a path, a descriptor's number, 0 for off")
-    return number or None
-
-
-def _path(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("is no path")
-    return text
-
-
-def _path_at(value: object, base: str) -> object:
-    # Not normalised: `link/..` is not always the directory that `link` stands in.
-    return os.path.join(base, value) if isinstance(value, str) else value
-
-
-def _release(text: str) -> str:
-    if not text.isprintable() or not 1 <= len(text) <= 100:
-        raise ValueError("is no label; allowed are up to 100 printable characters")
-    return text
-
-
-def _name(text: str) -> str:
-    if not text.isascii() or not all(char.isalnum() or char in "_.-" for char in text):
-        raise ValueError("is no name; allowed are up to 24 letters, digits, _, . and -")
-    if not 1 <= len(text) <= 24 or text.strip("-.") != text:
-        raise ValueError("is no name; it has 1 to 24 characters, and no - or . at its ends")
-    return text
-
-
-def _switch(text: str) -> bool:
-    return _choice("0", "1")(text) == "1"
-
-
-def _cache_at(value: object, base: str) -> object:
-    return value if value == "0" else _path_at(value, base)
-
-
-def _length(text: str) -> int:
-    number = _whole(text)  # of seconds, as `to_environ` writes them
-    return lengths.parse(text) // lengths.SECOND if number is None else number
-
-
-def _epoch(text: str) -> int:
-    seconds = _length(text)
-    if 0 < seconds < _EPOCH_LEAST:
-        raise ValueError(f"is too short; allowed are {_EPOCH_LEAST}s or more, and 0 for off")
-    return seconds
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"is not allowed; {', '.join(choices[:-1])} and {choices[-1]} are")
-        return text
-
-    return parse
-
-
-def _engine(text: str) -> str:
-    if text == "monitoring" and not hasattr(sys, "monitoring"):
-        raise ValueError("needs Python 3.12 or later; allowed on this one are auto and rewrite")
-    return _choice(*ENGINES)(text)
-
-
 OPTIONS: Final = (
     Option(
         ("-n", "--namespace"), "NAME", "all first-party code", (),
         "dotted prefix of the modules to watch, on a dot boundary; `*` takes everything",
-        _namespace, multiple=True,
+        values.namespace, multiple=True,
     ),
-    Option(("--exclude",), "NAME", "none", (), "dotted prefix left out", _dotted, multiple=True),
-    Option(("--slots",), "N", "65536", 65536, "most functions that can be recorded", _slots),
-    Option(("--strings",), "SIZE", "32M", 32 << 20, "text region; K/M/G suffixes", _strings),
+    Option(
+        ("--exclude",), "NAME", "none", (), "dotted prefix left out", values.dotted, multiple=True,
+    ),
+    Option(("--slots",), "N", "65536", 65536, "most functions that can be recorded", values.slots),
+    Option(("--strings",), "SIZE", "32M", 32 << 20, "text region; K/M/G suffixes", values.strings),
     Option(
         ("--socket",), "ADDRESS", "in the run directory", None,
-        "`unix://path`, `tcp://host:port` or a bare path (unix) to serve at; `0` is off",
-        _socket, anchor=_socket_at,
+        "`unix://path`, `tcp://host:port` or a bare path (unix) to serve at; `0` is off; any user"
+        " of the machine can connect over TCP: see `--token-file`",
+        values.socket, anchor=values.socket_at,
+    ),
+    Option(
+        ("--token-file",), "PATH", "none", None,
+        "file, closed to others, with the token that clients over TCP must know; without it TCP is"
+        " for loopback only",
+        values.path, anchor=values.path_at,
     ),
     Option(
         ("--dump",), "PATH|FD", "off", None,
         "file that gets the tombs at the end of the run, or a descriptor for those of the first"
         " process; `0` is off",
-        _dump, anchor=_path_at,
+        values.dump, anchor=values.path_at,
     ),
-    Option(("--format",), "FORMAT", "json", "json", "`json` or `function`", _choice(*wire.FORMATS)),
     Option(
-        ("--engine",), "ENGINE", "auto", "auto", "`auto`, `rewrite` or `monitoring`", _engine,
+        ("--format",), "FORMAT", "json", "json", "`json` or `function`",
+        values.choice(*wire.FORMATS),
+    ),
+    Option(
+        ("--strip-prefix",), "PATH", "none", (),
+        "directory to take away from the paths that are written down and sent",
+        values.prefix, multiple=True, anchor=values.prefix_at,
+    ),
+    Option(
+        ("--engine",), "ENGINE", "auto", "auto", "`auto`, `rewrite` or `monitoring`", values.engine,
     ),
     Option(
         ("--dir",), "PATH", "`$XDG_RUNTIME_DIR/tombs`, else a 0700 directory of the user's own",
-        None, "where graveyard files and sockets live", _path, anchor=_path_at,
+        None, "where graveyard files and sockets live", values.path, anchor=values.path_at,
     ),
     Option(
         ("--cache",), "PATH", "`$XDG_CACHE_HOME/tombs`, else `~/.cache/tombs`", None,
         "where what was made of a module is kept for the next start; `0` is off",
-        _path, anchor=_cache_at,
+        values.path, anchor=values.cache_at,
     ),
     Option(
         ("--release",), "NAME", "none", None,
-        "label of the deployment (a version, a commit) that its evidence carries", _release,
+        "label of the deployment (a version, a commit) that its evidence carries", values.release,
     ),
     Option(
         ("--name",), "NAME", "none", None,
         "go on in the graveyard of this name, which outlives the program; a new release begins a"
         " new generation of it",
-        _name,
+        values.name,
     ),
     Option(
         ("--keep",), "0|1", "off", False,  # noqa: FBT003 - the value where nothing was said
-        "the same, under the application's name", _switch, switch=True,
+        "the same, under the application's name", values.switch, switch=True,
     ),
     Option(
         ("--epoch",), "LENGTH", "off", 0,
         "arm again so often what was called, so that its last call is known; such as `24h`",
-        _epoch,
+        values.epoch,
     ),
     Option(
         ("--returned",), "LENGTH", "`30d`", 30 * 86400,
         "keep the stack of who calls a function that was not called for so long; `0` is off",
-        _length,
+        values.length,
     ),
 )  # fmt: skip
 
@@ -292,8 +182,10 @@ class Settings:
     slots: int
     strings: int  # bytes
     socket: str | None  # None is the default place, '0' off, else an address
+    token_file: str | None
     dump: str | int | None  # path, descriptor, off
     format: str
+    strip_prefix: tuple[str, ...]
     engine: str
     dir: str | None  # None is the default place
     cache: str | None  # None is the default place, '0' off
@@ -303,9 +195,9 @@ class Settings:
     epoch: int  # seconds, 0 off
     returned: int  # seconds, 0 off
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(self, settled: Mapping[str, object]) -> None:
         for option in OPTIONS:
-            setattr(self, option.name, values.get(option.name, option.unset))
+            setattr(self, option.name, settled.get(option.name, option.unset))
 
     @property
     def kept(self) -> bool:
@@ -332,14 +224,27 @@ def settle(layers: Iterable[Mapping[str, Given]], faults: Iterable[str] = ()) ->
     """
     found = list(faults)
     values: dict[str, object] = {}
+    places: dict[str, str] = {}
     for layer in layers:
         for option in OPTIONS:
             given = layer.get(option.name)
             if given is not None:
                 values[option.name] = _value(option, given, found)
+                places[option.name] = given.place
+    where = values.get("socket")
+    if isinstance(where, str) and not values.get("token_file") and _far(where):
+        found.append(
+            f"{places['socket']}: {where!r} could be reached from other machines; allowed hosts are"
+            " localhost, 127.0.0.1, [::1], and any other with --token-file"
+        )
     if found:
         raise ConfigError(found)
     return Settings(values)
+
+
+def _far(where: str) -> bool:
+    place = address.parse(where)
+    return place is not None and not place.loopback
 
 
 def _value(option: Option, given: Given, faults: list[str]) -> object:

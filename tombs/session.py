@@ -34,6 +34,7 @@ from tombs.runtime.graveyard import Refused
 from tombs.runtime.housekeeping import Housekeeping
 from tombs.runtime.locks import Leader, Liveness
 from tombs.runtime.say import say
+from tombs.shorten import Shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,9 +101,11 @@ class Session:
         run = environ.get("TOMBS_RUN") or settings.run(_application(settings))
         self._stem = opening.stem(directory, run)
         namespace = Namespace(settings.namespace, settings.exclude)
+        shorten = Shorten(settings.strip_prefix)
         who = opening.identity(
             run, settings.namespace, settings.exclude, settings.engine, settings.release
         )
+        who["command"] = shorten.text(str(who["command"]))
         self.graveyard, made = opening.open_graveyard(
             self._stem, settings.slots, settings.strings, who, kept=settings.kept
         )
@@ -111,11 +114,17 @@ class Session:
         self._first = made or (settings.kept and starter == str(os.getpid()))
         self._undo.append(self.graveyard.close)
         self.graveyard.returned = settings.returned * 10**9
+        self.graveyard.shorten = shorten.path
         self._liveness = Liveness(self.graveyard.path)
         self._undo.append(self._liveness.leave)
         cache = rundir.cache(settings.cache, directory, environ)
         self._populator = Populator(
-            self.graveyard, self._make_vacate, Refused, say, lambda: self._open_cache(cache)
+            self.graveyard,
+            self._make_vacate,
+            Refused,
+            say,
+            lambda: self._open_cache(cache),
+            shorten,
         )
         self._background = Background((), say)
         self._undo.append(self._stop_background)
@@ -207,9 +216,10 @@ class Session:
             from tombs.runtime import mapped, server  # noqa: PLC0415 - not where the socket is off
 
             self._changes = mapped.changes
+            token = self._token(settings.token_file)
             self._leader = Leader(self._stem + rundir.SERVE)
             self._undo.append(self._leader.close)
-            made = server.Server(self, self.address, self._leader, settings.format)
+            made = server.Server(self, self.address, self._leader, settings.format, token=token)
             made.open()
             self._undo.append(lambda: made.close(unlink=True))
         except (OSError, TombsError) as fault:
@@ -217,6 +227,21 @@ class Session:
             self.address = None
             return None
         return made
+
+    def _token(self, path: str | None) -> bytes | None:
+        """Read what clients have to know, once: whoever takes over may not have the right to."""
+        if self.address is None or self.address.kind != "tcp":
+            return None  # a unix socket knows who its clients are
+        if path is None:
+            if self._first:
+                say(
+                    f"any user of this machine can read the tombs at {self.address}:"
+                    " give --token-file, or use a unix socket"
+                )
+            return None
+        from tombs.secret import read  # noqa: PLC0415 - seldom needed
+
+        return read(path)
 
     def _wake(self) -> None:
         self._background.wake()

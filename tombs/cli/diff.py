@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import gather
+from tombs.cli.sources import gather, token_option
 from tombs.diff import CLASSES, Diff
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files
@@ -107,6 +107,7 @@ def _forms(
 @click.option(
     "--across-applications", is_flag=True, help="Compare even where they are two applications."
 )
+@token_option
 def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     """Compare two deployments by module and qualified name, never by line.
 

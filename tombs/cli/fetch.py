@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs import address, snapshot, wire
+from tombs.cli.sources import token_file, token_option
 from tombs.client.connect import fetch
 from tombs.client.graveyards import the_live_one
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     metavar="PATH",
     help="The run directory to look in where no SOURCE is given (TOMBS_DIR).",
 )
+@token_option
 def command(source: str | None, form: str, directory: str | None) -> None:
     """Print the tombs of a program, a line each.
 
@@ -55,7 +57,7 @@ def tombs(source: str, form: str) -> Iterator[bytes]:
     if "://" in source or _is_socket(source):
         place = address.parse(source)
         if place is not None:
-            return fetch(place, f"tombs {form}")
+            return fetch(place, f"tombs {form}", token_file=token_file())
     return snapshot.read(source).lines(form)
 
 

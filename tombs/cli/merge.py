@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs.cli.sources import progress
+from tombs.cli.sources import progress, token_file, token_option
 from tombs.client.source import items
 from tombs.evidence import files, saved
 from tombs.merge import Merging
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Mix evidence of several applications: only sensible for code that they share.",
 )
+@token_option
 def command(sources: tuple[str, ...], output: str, *, across_applications: bool) -> None:
     """Unite evidence of several runs, hosts and releases into one snapshot.
 
@@ -38,5 +39,5 @@ def command(sources: tuple[str, ...], output: str, *, across_applications: bool)
     merging = Merging(one_application=not across_applications)
     known: Known = {}
     for source in progress(sources, "merging", len(sources)):
-        merging.add(items(source, known), source)
+        merging.add(items(source, known, token_file=token_file()), source)
     files.write(output, saved.write(merging.evidence))

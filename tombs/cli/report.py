@@ -11,7 +11,7 @@ import click
 
 from tombs.cli.demands import demand_options
 from tombs.cli.entry import tell
-from tombs.cli.sources import chosen, directory_option, gather, progress
+from tombs.cli.sources import chosen, directory_option, gather, progress, token_option
 from tombs.errors import TombsError
 from tombs.evidence import files
 from tombs.evidence.standing import Standings
@@ -54,6 +54,7 @@ _ADVICE = "Install what is missing: pip install 'tombs[report]'"
 @click.option("--git/--no-git", default=True, help="Ask git when dead code was last changed.")
 @demand_options
 @directory_option
+@token_option
 def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - one value an option
     """Show where the dead code is: a tree of packages, or with --html a page to explore.
 

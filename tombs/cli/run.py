@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs import config, rundir
+from tombs import address, config, rundir, secret
 from tombs.checkup.program import locate
 from tombs.cli.entry import invoke
 from tombs.cli.environment import environment, inherited
@@ -105,7 +105,7 @@ def settle(
     said = given(flags, directory)
     project, faults = from_project(directory)
     settings = config.settle([project, config.from_environ(environ, directory), said], faults)
-    late = [fault for fault in (dump_fault(settings.dump),) if fault]
+    late = [fault for fault in (dump_fault(settings.dump), token_fault(settings)) if fault]
     try:
         settings.dir = rundir.choose(settings.dir, environ, kept=settings.kept)
     except TombsError as fault:
@@ -130,6 +130,18 @@ def given(
 
 def _texts(value: str | tuple[str, ...] | None) -> Sequence[str]:
     return [value] if isinstance(value, str) else value or ()
+
+
+def token_fault(settings: config.Settings) -> str | None:
+    """Say why the token can't be read; None where it can, or where nobody is going to."""
+    place = address.parse(settings.socket) if settings.socket else None
+    if place is None or place.kind != "tcp" or settings.token_file is None:
+        return None
+    try:
+        secret.read(settings.token_file)
+    except TombsError as fault:
+        return f"--token-file: {fault.message}"
+    return None
 
 
 def dump_fault(dump: str | int | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tombs.cli.sources import chosen, directory_option, gather
+from tombs.cli.sources import chosen, directory_option, gather, token_option
 from tombs.evidence import files, saved
 
 
@@ -32,6 +32,7 @@ from tombs.evidence import files, saved
     help="Of the source tree, take only modules with this dotted prefix.",
 )
 @directory_option
+@token_option
 def command(
     source: str | None,
     output: str,

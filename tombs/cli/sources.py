@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tombs.evidence.model import Evidence
 
 Item = TypeVar("Item")
+_KEPT = "tombs.token_file"  # among what click keeps for a command
 
 directory_option = click.option(
     "--dir",
@@ -29,6 +30,27 @@ directory_option = click.option(
 )
 
 
+def _remember(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    context.meta[_KEPT] = value
+
+
+token_option = click.option(
+    "--token-file",
+    envvar="TOMBS_TOKEN_FILE",
+    metavar="PATH",
+    callback=_remember,
+    expose_value=False,
+    help="The file with the token that a program at tcp:// may demand (TOMBS_TOKEN_FILE).",
+)
+
+
+def token_file() -> str | None:
+    """Give the token file of the command that runs, if it was told one."""
+    context = click.get_current_context(silent=True)
+    path: str | None = context.meta.get(_KEPT) if context is not None else None
+    return path
+
+
 def chosen(source: str | None, directory: str | None) -> str:
     """Give the source that was named, or the only live graveyard."""
     return source or the_live_one(directory, os.environ)
@@ -36,7 +58,7 @@ def chosen(source: str | None, directory: str | None) -> str:
 
 def gather(source: str, directories: Sequence[str] = (), namespace: Sequence[str] = ()) -> Evidence:
     """Read evidence, and add what the source trees have."""
-    evidence = load(source)
+    evidence = load(source, token_file=token_file())
     for directory in directories:
         add_inventory(evidence, directory, namespace)
     return evidence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import chosen, directory_option, gather
+from tombs.cli.sources import chosen, directory_option, gather, token_option
 from tombs.evidence.standing import DEAD, STATES, Standings
 from tombs.formats.structured import exposed, listed_windows
 from tombs.formats.words import clean, count, exposure_lines, states_line, watched, window_lines
@@ -43,6 +43,7 @@ _WIDTH = 80
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @demand_options
 @directory_option
+@token_option
 def command(
     source: str | None,
     trees: tuple[str, ...],

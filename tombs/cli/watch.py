@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.entry import tell
-from tombs.cli.sources import chosen, directory_option
+from tombs.cli.sources import chosen, directory_option, token_file, token_option
 from tombs.client import follow as following
 from tombs.client import view as viewing
 from tombs.client.follow import follow
@@ -55,6 +55,7 @@ _PATIENCE: Final = "30s"
     metavar="TIME",
     help="For how long a program that has gone may come back.",
 )
+@token_option
 @directory_option
 def command(
     source: str | None,
@@ -78,7 +79,7 @@ def command(
         raise click.BadParameter(f"{patience!r} {fault}", param_hint="--patience") from None
     try:
         view = View()
-        events = follow(chosen(source, directory), view, seconds)
+        events = follow(chosen(source, directory), view, seconds, token_file=token_file())
         if not plain and form == "text" and _screen():
             from tombs.cli import screen  # noqa: PLC0415 - rich is not everybody's
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import chosen, directory_option, gather
+from tombs.cli.sources import chosen, directory_option, gather, token_option
 from tombs.errors import TombsError
 from tombs.evidence.durations import moment
 from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Standings
@@ -45,6 +45,7 @@ _TOLD: Final = {
 )
 @demand_options
 @directory_option
+@token_option
 def command(
     name: str,
     source: str | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+from tombs import secret
 from tombs.errors import ServerError
 
 TYPE_CHECKING = False
@@ -17,21 +18,45 @@ REQUESTS: Final = ("tombs", "tombs json", "tombs function", "graveyard")
 _PIECE: Final = 256 * 1024
 
 
-def fetch(address: Address, request: str = "tombs", timeout: float = 10.0) -> Iterator[bytes]:
+def fetch(
+    address: Address, request: str = "tombs", timeout: float = 10.0, token_file: str | None = None
+) -> Iterator[bytes]:
     """Connect, ask, and give the answer in pieces as it comes.
 
     Args:
         address: where the program listens.
         request: one of REQUESTS.
         timeout: seconds to wait for the connection, and for each piece.
+        token_file: has what a server over TCP may want to be told first; a unix socket's knows who
+            its clients are, and isn't told.
 
     Raises:
         ServerError: nobody answers there, or the answer ends in the middle.
+        TombsError: the token file can't be used.
     """
+    asked = request.encode("ascii") + b"\n"
+    if token_file and address.kind == "tcp":
+        asked = secret.read(token_file) + b"\n" + asked
+    last = b""
+    for last in _ask(address, asked, timeout):
+        yield last
+    if last:
+        if request != "graveyard" and not last.endswith(b"\n"):
+            raise ServerError(f"{address} stopped in the middle of a line")
+    elif request == "graveyard":
+        raise _refused(address)
+    elif address.kind == "tcp":
+        # A program without a tomb answers with nothing, and so does one that wants a token. But
+        # there is no graveyard without a byte.
+        for _ in fetch(address, "graveyard", timeout, token_file):
+            break
+
+
+def _ask(address: Address, asked: bytes, timeout: float) -> Iterator[bytes]:
     with connect(address, timeout) as connection:
         last = b""
         try:
-            connection.sendall(request.encode("ascii") + b"\n")
+            connection.sendall(asked)
             while piece := connection.recv(_PIECE):
                 last = piece
                 yield piece
@@ -43,12 +68,14 @@ def fetch(address: Address, request: str = "tombs", timeout: float = 10.0) -> It
         except OSError as fault:
             if last:
                 raise ServerError(f"{address} went away in the middle of its answer") from fault
-            raise ServerError(
-                f"{address} closed the connection without an answer",
-                "It answers the user that it runs as, and root.",
-            ) from fault
-        if request != "graveyard" and last and not last.endswith(b"\n"):
-            raise ServerError(f"{address} stopped in the middle of a line")
+            raise _refused(address) from fault
+
+
+def _refused(address: Address) -> ServerError:
+    advice = "It answers the user that it runs as, and root."
+    if address.kind == "tcp":
+        advice = "It may want a token (--token-file), or another than the one it was given."
+    return ServerError(f"{address} closed the connection without an answer", advice)
 
 
 def connect(address: Address, timeout: float) -> socket.socket:

@@ -12,7 +12,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from tombs import address, changes
+from tombs import address, changes, secret
 from tombs.client.connect import connect
 from tombs.client.view import Event, View
 from tombs.client.watched import GraveyardFile
@@ -45,6 +45,7 @@ def follow(
     view: View,
     patience: float = 30.0,
     sleep: Callable[[float], None] = time.sleep,
+    token_file: str | None = None,
 ) -> Iterator[Event]:
     """Yield what happens in a graveyard, the first event being START.
 
@@ -55,6 +56,7 @@ def follow(
         patience: seconds for which one that has gone may come back: a file's run without a living
             process has ended then, and a program that doesn't answer is an error.
         sleep: waits so many seconds.
+        token_file: for a program that demands a token.
 
     Raises:
         TombsError: it can't be reached or read, or is gone for longer than `patience`.
@@ -62,7 +64,10 @@ def follow(
     if "://" in source or _is_socket(source):
         place = address.parse(source)
         if place is not None:
-            return _program(place, view, patience, sleep)
+            greeting = b""
+            if token_file and place.kind == "tcp":
+                greeting = secret.read(token_file) + b"\n"
+            return _program(place, view, patience, sleep, greeting)
     return _file(source, view, patience, sleep)
 
 
@@ -74,7 +79,11 @@ def _is_socket(path: str) -> bool:
 
 
 def _program(
-    place: Address, view: View, patience: float, sleep: Callable[[float], None]
+    place: Address,
+    view: View,
+    patience: float,
+    sleep: Callable[[float], None],
+    greeting: bytes,
 ) -> Iterator[Event]:
     known = False
     pause = _FIRST
@@ -83,6 +92,7 @@ def _program(
         view.connected()
         try:
             with connect(place, _TIMEOUT) as connection:
+                connection.sendall(greeting)
                 for line in _lines(connection, view.resume, place):
                     if line:
                         was_live = view.live

@@ -33,7 +33,7 @@ _HELP: Final = (
 )
 
 
-def load(source: str, timeout: float = _TIMEOUT) -> Evidence:
+def load(source: str, timeout: float = _TIMEOUT, token_file: str | None = None) -> Evidence:
     """Read all evidence of one source.
 
     Args:
@@ -41,6 +41,7 @@ def load(source: str, timeout: float = _TIMEOUT) -> Evidence:
             saved snapshot (compressed or not), `-` for either of the two on standard input, or the
             name of a kept graveyard: its generations and its history.
         timeout: seconds to wait for a program's answer.
+        token_file: for a program that demands a token.
 
     Raises:
         TombsError: it can't be reached or read, with its name and, where it has lines, the line.
@@ -48,7 +49,7 @@ def load(source: str, timeout: float = _TIMEOUT) -> Evidence:
     evidence = Evidence()
     known: Known = {}
     for one in _named(source) or [source]:
-        for item, key in items(one, known, timeout):
+        for item, key in items(one, known, timeout, token_file):
             evidence.add(item, key)
     return evidence
 
@@ -61,18 +62,21 @@ def _named(source: str) -> list[str]:
     return [path for directory in directories for path in rundir.kept(directory, source)]
 
 
-def items(source: str, known: Known, timeout: float = _TIMEOUT) -> Iterator[Item]:
+def items(
+    source: str, known: Known, timeout: float = _TIMEOUT, token_file: str | None = None
+) -> Iterator[Item]:
     """Yield a source's evidence in pieces, each with its digest where that is known.
 
     Args:
         source: as `load` takes it.
         known: modules that were read before; they are added to.
         timeout: seconds to wait for a program's answer.
+        token_file: for a program that demands a token.
     """
     if "://" in source or _is_socket(source):
         place = address.parse(source)
         if place is not None:
-            data = b"".join(fetch(place, "graveyard", timeout))
+            data = b"".join(fetch(place, "graveyard", timeout, token_file))
             yield from _taken(Snapshot(data, str(place)))
             return
     with _opened(source) as (stream, name):

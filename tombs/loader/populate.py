@@ -17,6 +17,7 @@ import time
 from tombs.block import Image, digest, image_count
 from tombs.loader.boundary import ours
 from tombs.loader.module import Module, place
+from tombs.shorten import Shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Populator:
         refused: the exception by which the graveyard refuses.
         say: tells the people.
         open_cache: opens what was made before, when it is first asked for; None for none.
+        shorten: takes from paths what isn't to be written down.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Populator:
         refused: type[Exception],
         say: Callable[[str], None],
         open_cache: Callable[[], Cache | None] | None = None,
+        shorten: Shorten | None = None,
     ) -> None:
         self.graveyard = graveyard
         self.make_vacate = make_vacate
@@ -98,6 +101,7 @@ class Populator:
         self._say = say
         self.cache: Cache | None = None
         self._open_cache = open_cache
+        self._shorten = shorten or Shorten()
         self._aside: list[Module] = []
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
         self._strangers: list[CodeType] = []
@@ -113,7 +117,10 @@ class Populator:
             self.cache, self._open_cache = self._open_cache(), None
         if self.cache is None:
             return None, None
-        key = self.cache.key_of(name, file, payload)
+        written = self._shorten.path(file)
+        # An image holds the path as it is written down: another option, another image.
+        path = file if written == file else f"{file}\0{written}"
+        key = self.cache.key_of(name, path, payload)
         return key, self.cache.get(name, key)
 
     def module(
@@ -139,7 +146,7 @@ class Populator:
         # sys.modules must not find it changing.
         from tombs.loader import describe  # noqa: F401, PLC0415 - not where all is known
 
-        module.pending = self.graveyard.pend(module.name, module.file)
+        module.pending = self.graveyard.pend(module.name, self._shorten.path(module.file))
         if module.pending is None:
             self.populate(module)
             return False
@@ -150,7 +157,7 @@ class Populator:
         """Write down that a module that ran already will be populated (tombs.loader.late)."""
         from tombs.loader import describe  # noqa: F401, PLC0415 - as above
 
-        module.pending = self.graveyard.pend(module.name, module.file)
+        module.pending = self.graveyard.pend(module.name, self._shorten.path(module.file))
 
     def populate(self, module: Module, entry: Entry | None = None) -> None:
         """Populate a module.
@@ -172,7 +179,8 @@ class Populator:
         from tombs.loader.functions import walk  # noqa: PLC0415 - as above
 
         functions = walk(module.code) if module.functions is None else module.functions
-        data = yield from image_in_steps(module.name, module.file, functions)
+        file = self._shorten.path(module.file)
+        data = yield from image_in_steps(module.name, file, functions)
         from binascii import crc32  # noqa: PLC0415 - as above
 
         yield True  # as the last piece was
@@ -280,7 +288,7 @@ class Populator:
         for record in self.graveyard.others():
             files.setdefault(record.image.file, []).append(record)
         for code in strangers:
-            for record in files.get(place(code), ()):
+            for record in files.get(self._shorten.path(place(code)), ()):
                 for index in record.image.find(code.co_firstlineno, code.co_qualname):
                     self.graveyard.vacate(record.base + index)
 
@@ -314,6 +322,7 @@ class Populator:
 
     def unwatched(self, name: str, functions: int, reason: str) -> bool:
         """Note a module that can't be watched; True where it was not noted before."""
+        reason = self._shorten.text(reason)
         key = digest(f"unwatched {name}".encode("utf-8", "surrogatepass"))
         return self.graveyard.note(key, "unwatched", name, functions, reason)
 

@@ -6,6 +6,9 @@ It may ask for something, then gets the answer, then is left. What it may ask, i
     graveyard                the graveyard file
     tombs changes [RESUME]   the stream of changes, which has no end
 
+Where a token is demanded (over TCP, by --token-file) its first line must be that, and nothing
+else; the request is the line after it.
+
 Rules:
 
 - Nothing here waits: a step does what can be done at once, and says what it waits for (`events`)
@@ -14,6 +17,10 @@ Rules:
   has a bound.
 - A write is of 16 KiB at least, unless it is the last: each costs the program a turn of its
   interpreter's lock.
+- The token is compared in a time that tells nothing of it. Who hasn't said it in time, or says
+  anything else, is closed without an answer; no more is read of it than a request may be long.
+- Over TCP, where none is demanded, one line that is no request is passed over: who has a token
+  sends it, and can't know.
 - Who is slow is closed: at once with no byte in STALL seconds, and after PATIENCE unless the bytes
   come at PACE.
 - Who asks for changes (tombs.changes) is told what there is, then left in peace until there is
@@ -28,6 +35,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+from _operator import _compare_digest  # hmac.compare_digest, without what hmac imports
 from select import POLLIN, POLLOUT
 
 from tombs.changes import BEAT
@@ -52,6 +60,7 @@ if TYPE_CHECKING:
 
 
 REQUEST_MOST: Final = 256
+REQUESTS: Final = (b"", b"tombs", b"tombs json", b"tombs function", b"graveyard")
 LEAST: Final = 16 * 1024
 GATHER: Final = 64 * 1024
 MOST: Final = 256 * 1024
@@ -67,6 +76,7 @@ class Limits:
     """How long a client may take, in seconds.
 
     Args:
+        token: to say the token; while others may be waiting, no longer than `crowded`.
         request: to say what it wants.
         stall: without taking a byte.
         crowded: the same, while others may be waiting for its place.
@@ -75,7 +85,7 @@ class Limits:
         leave: to go, once it has its answer.
     """
 
-    __slots__ = ("crowded", "leave", "pace", "patience", "request", "stall")
+    __slots__ = ("crowded", "leave", "pace", "patience", "request", "stall", "token")
 
     def __init__(
         self,
@@ -86,6 +96,7 @@ class Limits:
         patience: float = 60.0,
         pace: int = 64 * 1024,
         leave: float = 1.0,
+        token: float = 5.0,
     ) -> None:
         self.request = request
         self.stall = stall
@@ -93,6 +104,7 @@ class Limits:
         self.patience = patience
         self.pace = pace
         self.leave = leave
+        self.token = token
 
 
 class Conversation:
@@ -105,12 +117,13 @@ class Conversation:
         now: the moment.
         limits: how long it may take.
         refuse: gives what is said to one that asks for changes and can't have them; else nothing.
+        token: what it has to say first; None for nothing.
     """
 
     __slots__ = (
         "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_moved",
-        "_piece", "_read", "_refuse", "_request", "_sent", "_sock", "_source", "_state", "fd",
-        "follows",
+        "_piece", "_read", "_refuse", "_request", "_sent", "_sock", "_source", "_state", "_stray",
+        "_token", "fd", "follows",
     )  # fmt: skip
 
     def __init__(
@@ -121,6 +134,7 @@ class Conversation:
         now: float,
         limits: Limits,
         refuse: Callable[[], bytes] = bytes,
+        token: bytes | None = None,
     ) -> None:
         self._sock = sock
         self._source = source
@@ -128,7 +142,9 @@ class Conversation:
         self._limits = limits
         self._held = descriptors.Held(sock.fileno())
         self.fd = sock.fileno()
-        self._state = "asking"
+        self._state = "asking" if token is None else "knocking"
+        self._token = token or b""
+        self._stray = token is None and sock.family != _socket.AF_UNIX
         self._request = b""
         self._chunks: Iterator[bytes | memoryview] = iter(())
         self._piece = memoryview(b"")
@@ -160,6 +176,8 @@ class Conversation:
             return self._begun + limits.request
         if self._state == "waiting":
             return self._look
+        if self._state == "knocking":
+            return self._begun + (min(limits.token, limits.crowded) if crowded else limits.token)
         if self._state == "leaving":
             return self._moved + (min(limits.leave, limits.request) if crowded else limits.leave)
         hurry = crowded and not self.follows  # who follows has a place that nobody else wants
@@ -181,7 +199,7 @@ class Conversation:
             self.close()
             return
         try:
-            if self._state == "asking":
+            if self._state in ("knocking", "asking"):
                 self._hear(now)
             elif self._state == "answering":
                 self._send(now)
@@ -204,12 +222,33 @@ class Conversation:
     def _hear(self, now: float) -> None:
         got = self._sock.recv(REQUEST_MOST + 1 - len(self._request))
         self._request += got
-        line, found, _ = self._request.partition(b"\n")
-        if found or not got or len(self._request) > REQUEST_MOST:
-            self._answer(line if found else b"", now)
+        ended = not got or len(self._request) > REQUEST_MOST
+        if self._state == "knocking":
+            if b"\n" not in self._request and not ended:
+                return
+            if not _compare_digest(self._line(), self._token):
+                self.close()
+                return
+            self._state = "asking"
+            self._begun = now
+            ended = not got
+        if self._stray and b"\n" in self._request:
+            self._stray = False
+            before = self._request
+            line = self._line()
+            if line in REQUESTS or line.startswith(_CHANGES):
+                self._request = before
+        if b"\n" in self._request:
+            self._answer(self._line(), now)
+        elif ended:
+            self._answer(b"", now)
 
-    def _answer(self, request: bytes, now: float) -> None:
-        words = request.rstrip(b"\r")
+    def _line(self) -> bytes:
+        """Take the first line, without its end, from what was read."""
+        line, _, self._request = self._request.partition(b"\n")
+        return line.rstrip(b"\r")
+
+    def _answer(self, words: bytes, now: float) -> None:
         if words == b"graveyard":
             self._chunks = self._source.raw()
         elif words in (b"tombs json", b"tombs function"):

@@ -23,7 +23,7 @@ from tombs.wire import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from ctypes import Array, c_uint8
     from typing import Final
 
@@ -61,14 +61,8 @@ class Graveyard:
     """
 
     __slots__ = (
-        "_history",
-        "_index",
-        "_markers",
-        "_served",
-        "epochs",
-        "lock",
-        "region",
-        "returned",
+        *("_history", "_index", "_markers", "_served"),
+        *("epochs", "lock", "region", "returned", "shorten"),
     )
 
     def __init__(self, region: Region, lock: FileLock) -> None:
@@ -78,7 +72,8 @@ class Graveyard:
         self._served = Served(region)
         self._markers: Array[c_uint8] | None = None
         self._history: History | None = None
-        self.epochs = False  # whether functions will be armed again, and what was called is kept
+        self.epochs = False  # whether functions will be armed again
+        self.shorten: Callable[[str], str] = str  # makes a path what is written down
         self.returned = 0  # nanoseconds after which a call is worth its stack
 
     @property
@@ -105,9 +100,9 @@ class Graveyard:
         """The rows of when functions were called, laid over the mapping as the markers are."""
         if self._history is None:
             region = self.region
-            kind = streams.ctypes().c_uint32 * (WORDS * region.slots)
+            rows = streams.ctypes().c_uint32 * (WORDS * region.slots)
             self._history = History(
-                kind.from_buffer(region.map, region.history_at),
+                rows.from_buffer(region.map, region.history_at),
                 region.words[layout.CREATED] // 10**9,
                 codes=self.epochs,
                 returned=self.returned // 10**9,
@@ -117,7 +112,7 @@ class Graveyard:
     def fold(self, deadline: float = 0.0) -> None:
         """Count this process where it called something, and write down the stacks it kept."""
         history = self._history
-        if history is None or not history.folds or not self.lock.acquire(deadline):
+        if not (history and history.folds and self.lock.acquire(deadline)):
             return
         try:
             history.fold()
@@ -126,8 +121,9 @@ class Graveyard:
                 stack = history.stacks.pop()
                 if stack.first and stack.when - self._index.registered(stack.slot) < self.returned:
                     continue  # its module was loaded a moment ago
+                data = stack.json(self.shorten)
                 try:
-                    self._append(layout.STACK, 0, 0, bytes(16), stack.json(), _FOR_NOTES)
+                    self._append(layout.STACK, 0, 0, bytes(16), data, _FOR_NOTES)
                 except Refused:
                     continue
                 self._index.refresh()

@@ -23,6 +23,7 @@ from tombs.wire import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ctypes import Array, c_uint32
     from types import CodeType, FrameType
     from typing import Final
@@ -61,9 +62,15 @@ class Stack:
         self.first = first
         self._frames = frames
 
-    def json(self) -> bytes:
-        """Write it as a block's data."""
-        rows = ", ".join(f"[{quote(file)}, {quote(name)}, {at}]" for file, name, at in self._frames)
+    def json(self, shorten: Callable[[str], str] = str) -> bytes:
+        """Write it as a block's data.
+
+        Args:
+            shorten: gives a path as it is to be written down.
+        """
+        rows = ", ".join(
+            f"[{quote(shorten(file))}, {quote(name)}, {at}]" for file, name, at in self._frames
+        )
         return f'{{"slot": {self.slot}, "at": {self.now}, "frames": [{rows}]}}'.encode()
 
 

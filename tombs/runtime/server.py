@@ -56,6 +56,7 @@ class Server(Duty):
         leader: says which process of the run serves.
         format: what a client gets that asks for nothing else.
         limits: how long a client may take.
+        token: what a client has to say first; None where the system tells who it is.
     """
 
     name = "the socket"
@@ -67,12 +68,14 @@ class Server(Duty):
         leader: Leader,
         format: str = "json",  # noqa: A002 - the user's word
         limits: Limits | None = None,
+        token: bytes | None = None,
     ) -> None:
         self._source = source
         self._address = address
         self._leader = leader
         self._format = format
         self._limits = limits or Limits()
+        self._token = token  # a forked child has it from its parent
         self._listener: sockets.Listener | None = None
         self._leading = False
         self._closed = False
@@ -226,7 +229,9 @@ class Server(Duty):
                 raise ServerError(f"can't accept clients at {self._address}: {fault}") from fault
             return
         if sockets.welcome(sock):
-            client = Conversation(sock, self._source, self._format, now, self._limits, self._refuse)
+            client = Conversation(
+                sock, self._source, self._format, now, self._limits, self._refuse, self._token
+            )
             before = self._clients.get(client.fd)
             if before is not None:  # the program closed its descriptor, and this one got the number
                 before.close()
