@@ -102,10 +102,11 @@ class Running:
         address: Address,
         leader: FileLeader | None = None,
         limits: Limits | None = None,
+        token: bytes | None = None,
     ) -> None:
         self.told: list[str] = []
         self.leader = leader or FileLeader()
-        self.server = Server(source, address, self.leader, limits=limits)
+        self.server = Server(source, address, self.leader, limits=limits, token=token)
         self.background = Background([self.server], self.told.append)
         self.address = address
 
@@ -141,6 +142,12 @@ def serving(
         yield running
     finally:
         running.stop()
+
+
+def tcp_address() -> Address:
+    """Give a port of loopback at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return Address("tcp", host="127.0.0.1", port=probe.getsockname()[1])
 
 
 def connect(address: Address) -> socket.socket:

@@ -27,6 +27,9 @@ READ = [
     ("socket", "0", "0"),
     ("socket", "/run/app.sock", "unix:///run/app.sock"),
     ("socket", "tcp://[::1]:4000", "tcp://[::1]:4000"),
+    ("token_file", "/run/secrets/tombs", "/run/secrets/tombs"),
+    ("strip_prefix", "/srv/app", ("/srv/app",)),
+    ("strip_prefix", "/srv/app,/home/me", ("/srv/app", "/home/me")),
     ("dump", "0", None),
     ("dump", "2", 2),
     ("dump", "./2", "./2"),
@@ -54,7 +57,10 @@ REFUSED = [
     ("strings", "M", "64K to 4G"),
     ("strings", "\u0661M", "64K to 4G"),
     ("socket", "http://x", "tcp://HOST:PORT"),
-    ("socket", "tcp://0.0.0.0:1", "localhost, 127.0.0.1, [::1]"),
+    ("socket", "tcp://0.0.0.0:1", "localhost, 127.0.0.1, [::1], and any other with --token-file"),
+    ("socket", "tcp://app.example:1", "--token-file"),
+    ("token_file", "a\0b", "is no path"),
+    ("strip_prefix", "/", "a directory below it"),
     ("dump", "9999999", "a descriptor's number"),
     ("dump", "a\0b", "is no path"),
     ("format", "Json", "json and function"),
@@ -186,3 +192,24 @@ def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
     again = config.read(config.to_environ(settings))
     for option in OPTIONS:
         assert getattr(again, option.name) == getattr(settings, option.name)
+
+
+@pytest.mark.parametrize("where", ["tcp://0.0.0.0:4000", "tcp://[::]:4000", "tcp://host:4000"])
+@pytest.mark.parametrize("weak", ["socket", "token_file"])
+def test_beyond_loopback_a_token_is_needed(where: str, weak: str) -> None:
+    """Wherever the two are said: it is what is settled in the end that counts."""
+    said = {"socket": Given("-s", [where]), "token_file": Given("-t", ["/token"])}
+    strong = {name: given for name, given in said.items() if name != weak}
+    settings = config.settle([{weak: said[weak]}, strong])
+    assert (settings.socket, settings.token_file) == (where, "/token")
+    with pytest.raises(ConfigError, match=r"-s: .* could be reached from other machines"):
+        config.settle([{"socket": said["socket"]}])
+    assert config.settle([{"socket": said["socket"]}, {"socket": Given("", ["0"])}]).socket == "0"
+
+
+def test_a_prefix_starts_where_it_was_said() -> None:
+    """It is compared as a text, so what leads nowhere is taken out of it."""
+    layer = {"strip_prefix": Given("--it", [".", "../b/", "c"], "/srv/app")}
+    assert config.settle([layer]).strip_prefix == ("/srv/app", "/srv/b", "/srv/app/c")
+    with pytest.raises(ConfigError, match="a directory below it"):
+        config.settle([{"strip_prefix": Given("--it", ["../.."], "/srv/app")}])

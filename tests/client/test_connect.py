@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_server import Running, Source, serving
+from tests.support_server import Running, Source, serving, tcp_address
 from tombs.address import Address
 from tombs.client.connect import REQUESTS, fetch
-from tombs.errors import ServerError
+from tombs.errors import ServerError, TombsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,3 +129,61 @@ def test_end_within_a_line(tmp_path: Path) -> None:
         os.unlink(address.path)
     with stranger(tmp_path / "s", behave) as address:
         assert list(fetch(address, "graveyard")) == [b'{}\n{"fun']
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> str:
+    """Give the path of a token file."""
+    path = tmp_path / "token"
+    path.write_text("the-token-of-the-tests\n")
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_a_token_is_said_over_tcp(token: str) -> None:
+    """Each request gets its answer; without the token, or with another, that is an error."""
+    source = Source(20_000)
+    running = Running(source, tcp_address(), token=b"the-token-of-the-tests").start()
+    try:
+        for request in REQUESTS:
+            assert b"".join(fetch(running.address, request, 20, token)).endswith(source.text)
+        with open(token, "a") as file:
+            file.write("\b")
+        with pytest.raises(TombsError, match="more than one line"):
+            list(fetch(running.address, token_file=token))
+        with open(token, "w") as file:
+            file.write("another-token-of-somebody")
+        for path in (None, token):
+            for request in REQUESTS:
+                with pytest.raises(ServerError, match=r"without an answer\nIt may want a token"):
+                    list(fetch(running.address, request, token_file=path))
+    finally:
+        running.stop()
+
+
+def test_no_answer_is_told_from_no_tombs(token: str) -> None:
+    """A program without tombs answers with nothing too; that is no error."""
+    source = Source()
+    source.lines = lambda _: iter(())  # type: ignore[method-assign]
+    running = Running(source, tcp_address(), token=b"the-token-of-the-tests").start()
+    try:
+        assert list(fetch(running.address, token_file=token)) == []
+        with pytest.raises(ServerError, match="without an answer"):
+            list(fetch(running.address))
+    finally:
+        running.stop()
+
+
+def test_a_unix_socket_is_not_told_the_token(tmp_path: Path, token: str) -> None:
+    """Who listens there hears the request alone, and the file isn't even looked at."""
+    heard: list[bytes] = []
+
+    def behave(client: socket.socket) -> None:
+        heard.append(client.recv(1000))
+        client.sendall(b"{}\n")
+
+    for path in (token, "/no/such/file"):
+        with stranger(tmp_path / "s", behave) as address:
+            assert b"".join(fetch(address, token_file=path)) == b"{}\n"
+        os.unlink(address.path)
+    assert heard == [b"tombs\n"] * 2
