@@ -45,6 +45,7 @@ class Source:
         self.text = b"".join(LINE % number for number in range(lines))
         self.piece = piece
         self.pulled = 0
+        self.news: list[bytes] = []
         self.fault: Exception | None = None
 
     def lines(self, format: str) -> Iterator[bytes | memoryview]:  # noqa: A002
@@ -54,6 +55,12 @@ class Source:
     def raw(self) -> Iterator[bytes | memoryview]:
         """Give something that isn't lines."""
         yield from self._pieces(b"\0raw\0" + self.text)
+
+    def changes(self, resume: str) -> Iterator[bytes | memoryview]:
+        """Give the start, then what a test puts into `news`, without an end."""
+        yield b"changes:" + resume.encode() + b"\n" + self.text
+        while True:
+            yield self.news.pop(0) if self.news else b""
 
     def _pieces(self, content: bytes) -> Iterator[bytes | memoryview]:
         if self.fault is not None:

@@ -159,13 +159,11 @@ def _lines(connection: socket.socket, resume: str, place: Address) -> Iterator[b
 def _file(
     path: str, view: View, patience: float, sleep: Callable[[float], None]
 ) -> Iterator[Event]:
-    first = True
-    away = False
-    seen = look = 0.0
+    life = _Life(patience)
     while True:
         view.connected()
         with GraveyardFile(path) as place:
-            living = place.alive()  # asked before it is read: a last word must not be missed
+            life.look(place)  # before it is read: a last word must not be missed
             rest = b""
             for piece in changes.Changes(place, view.resume).pieces():
                 if piece:
@@ -173,23 +171,48 @@ def _file(
                     yield from (event for line in lines for event in _fed(view, line, path))
                     continue
                 yield Event(QUIET, time.time())
-                now = time.monotonic()
-                if living:
-                    seen = now
-                    if away:
-                        yield Event(BACK, time.time())
-                elif first or now - seen > patience:
-                    yield Event(ENDED, time.time())
+                yield from life.told()
+                if life.over:
                     return
-                elif not away:
-                    yield Event(LOST, time.time(), text="no process of the run is left")
-                first, away = False, not living
                 if place.replaced():
                     break
                 sleep(TICK)
-                if now >= look or away:
-                    look = now + _ASK
-                    living = place.alive()
+                life.look(place)
+
+
+class _Life:
+    """Whether processes of a file's run live; it is asked now and then, and told when it changes.
+
+    Args:
+        patience: seconds after which a run without a process has ended.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._living: bool | None = None
+        self._told: bool | None = None
+        self._seen = -patience - 1.0  # as good as never
+        self._look = 0.0
+        self.over = False
+
+    def look(self, place: GraveyardFile) -> None:
+        """Ask whether one lives, unless that was asked a moment ago."""
+        now = time.monotonic()
+        if now >= self._look or not self._living:
+            self._look = now + _ASK
+            self._living = place.alive()
+            if self._living:
+                self._seen = now
+
+    def told(self) -> Iterator[Event]:
+        """Yield what has changed; after the graveyard was read."""
+        if not self._living and time.monotonic() - self._seen > self._patience:
+            self.over = True  # also where there was none from the beginning
+            yield Event(ENDED, time.time())
+        elif self._living != self._told and self._told is not None:
+            text = "" if self._living else "no process of the run is left"
+            yield Event(BACK if self._living else LOST, time.time(), text=text)
+        self._told = self._living
 
 
 def _fed(view: View, line: bytes, path: str) -> Iterator[Event]:
