@@ -41,6 +41,7 @@ FLOORS = {
     "tombs.ignore": 3,
     "tombs.inventory": 3,
     "tombs.merge": 3,
+    "tombs.parallel": 3,
     "tombs.references": 3,
     "tombs.report": 3,
     "tombs.rundir": 3,

@@ -201,3 +201,52 @@ def test_a_directory_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_a_lone_init_is_a_module() -> None:
     """Even where its directory has no name."""
     assert module_name("__init__.py") == "__init__"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lambdas_are_found_whatever_ends_the_lines(end: str) -> None:
+    """Statements without the word are passed over: none that has it is."""
+    lines = [
+        "if x:",
+        "    a = (",
+        "        1,",
+        "        lambda: 2)",
+        "b = 1",
+        "c = [",
+        "lambda: 3]",
+    ]
+    lines += ["@f(lambda: 4)", "def g(h=lambda: 5):", "    return 6", "# lambda", "try: i = 7"]
+    lines += ["except j(lambda: 8): pass", "while k(lambda: 9): l = 10", "m = f'{(lambda: 11)()}'"]
+    source = (end.join(lines) + end).encode()
+    assert parsed(source) == compiled(source)
+    assert sum(name.endswith("<lambda>") for name, _ in parsed(source)) == 7
+
+
+def test_an_encoding_may_hide_the_word() -> None:
+    """Then no statement is passed over."""
+    source = b"# coding: utf-7\nf = +AGwAYQBtAGIAZABh- : 1\n"
+    assert b"lambda" not in source
+    assert parsed(source) == compiled(source) == Counter({("<lambda>", 2): 1})
+
+
+def test_much_source_is_read_by_other_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same result, in the same order, faults told alike."""
+    for number in range(20):
+        (tmp_path / f"m{number}.py").write_text(f"def f{number}(): return lambda: 1\n")
+    (tmp_path / "m3.py").write_text("def (\n")
+    few: list[str] = []
+    many: list[str] = []
+    here = list(inventory(str(tmp_path), (), few.append))
+    monkeypatch.setattr("tombs.inventory._MUCH", 0)
+    monkeypatch.setattr("tombs.parallel.processors", lambda: 2)
+    assert list(inventory(str(tmp_path), (), many.append)) == here
+    assert len(here) == 19
+    assert few == many
+    assert "m3.py: can't be read" in few[0]
+
+
+def test_warnings_about_the_source_are_kept_back() -> None:
+    """They are the author's, and no fault of who reads."""
+    assert of_source(b"def f(): return '\\d'\n")[0].qualname == "f"

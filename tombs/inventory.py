@@ -8,13 +8,18 @@ nothing for the scope of type parameters.
 from __future__ import annotations
 
 import ast
+import gc
 import os
+import warnings
+from bisect import bisect_left
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tombs import stubs
 from tombs.errors import TombsError
 from tombs.evidence.model import Listed, Source
 from tombs.evidence.watch import covers
+from tombs.parallel import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +27,19 @@ if TYPE_CHECKING:
 
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules"})
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_MUCH: Final = 4 << 20  # bytes of source from which on other processes are worth their start
+# The fields of a statement, and of a part of one, in which other statements stand.
+_BLOCKS: Final[dict[type[ast.AST], tuple[str, ...]]] = {
+    node: tuple(
+        name
+        for name in ("body", "orelse", "finalbody", "handlers", "cases")
+        if name in node._fields
+    )
+    for node in (
+        *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar),
+        *(ast.Match, ast.ExceptHandler, ast.match_case),
+    )
+}
 
 
 def inventory(
@@ -39,17 +57,34 @@ def inventory(
     """
     if not os.path.isdir(directory):
         raise TombsError(f"{directory}: there is no such directory", "Name the one of the source.")
+    names: list[tuple[str, str]] = []
+    wanted: list[str] = []
+    size = 0
     for path, file in files(directory):
         name = module_name(file)
         if namespace and not covers(namespace, name):
             continue
-        try:
-            with open(path, "rb") as opened:
-                functions = of_source(opened.read())
-        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as found:
-            fault(f"{path}: can't be read: {found}")
+        wanted.append(path)
+        names.append((name, file))
+        with suppress(OSError):
+            size += os.path.getsize(path)
+    workers = None if size >= _MUCH else 1
+    for (name, file), (functions, reason), path in zip(
+        names, mapped(_read, wanted, workers), wanted, strict=True
+    ):
+        if reason:
+            fault(f"{path}: can't be read: {reason}")
         else:
             yield Listed(name, file, functions)
+
+
+def _read(path: str) -> tuple[tuple[Source, ...], str]:
+    """List the functions of a file; and say why it can't be done, where it can't."""
+    try:
+        with open(path, "rb") as opened:
+            return of_source(opened.read()), ""
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as found:
+        return (), str(found) or type(found).__name__
 
 
 def files(directory: str) -> Iterator[tuple[str, str]]:
@@ -90,9 +125,31 @@ def of_source(source: bytes) -> tuple[Source, ...]:
     Raises:
         SyntaxError: this Python can't read it.
     """
-    walk = _Walk()
-    walk.body(ast.parse(source).body, _Scope())
-    return tuple(sorted(walk.found, key=lambda found: (found.start, found.qualname)))
+    # A tree is made of many objects, none of them garbage: looking for some is lost time.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            # What a compiler would tell the author is no business of who reads an inventory.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            tree = ast.parse(source)
+        walk = _Walk(_lambda_lines(source))
+        walk.body(tree.body, _Scope())
+        return tuple(sorted(walk.found, key=lambda found: (found.start, found.qualname)))
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _lambda_lines(source: bytes) -> list[int] | None:
+    """Give the lines where the word stands, as comment or not; None where nobody can tell."""
+    if b"coding" in b"".join(source.split(b"\n", 2)[:2]):
+        return None
+    if b"lambda" not in source:
+        return []
+    lines = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    return [number for number, line in enumerate(lines, 1) if b"lambda" in line]
 
 
 class _Scope:
@@ -126,10 +183,27 @@ class _Scope:
 
 
 class _Walk:
-    """Goes through a module and keeps what functions it finds."""
+    """Goes through a module and keeps what functions it finds.
 
-    def __init__(self) -> None:
+    Within expressions only lambdas are functions, and most statements have none: those are passed
+    over, which is most of the work.
+
+    Args:
+        lambdas: the only lines where lambdas can be, ascending; None: anywhere.
+    """
+
+    def __init__(self, lambdas: list[int] | None) -> None:
         self.found: list[Source] = []
+        self._lambdas = lambdas
+
+    def _lambda_free(self, node: ast.AST) -> bool:
+        """Tell whether a statement surely has no lambda; of a definition, its decorators aside."""
+        if self._lambdas is None:
+            return False
+        if not self._lambdas or not isinstance(node, ast.stmt):
+            return not self._lambdas
+        at = bisect_left(self._lambdas, node.lineno)
+        return at == len(self._lambdas) or self._lambdas[at] > (node.end_lineno or node.lineno)
 
     def body(self, nodes: Sequence[ast.AST], scope: _Scope) -> None:
         """Go through nodes that stand in one scope: expressions may nest deeper than calls can."""
@@ -152,6 +226,9 @@ class _Walk:
             elif isinstance(node, ast.AnnAssign):
                 # Annotations are evaluated by nobody, or by functions that are none to us.
                 waiting += [node.target, *([node.value] if node.value else [])]
+            elif isinstance(node, ast.stmt) and self._lambda_free(node):
+                for name in _BLOCKS.get(type(node), ()):
+                    waiting += getattr(node, name)
             else:
                 waiting += ast.iter_child_nodes(node)
 
