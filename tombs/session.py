@@ -30,6 +30,7 @@ from tombs.loader.namespace import Namespace
 from tombs.loader.populate import Populator
 from tombs.runtime import ending, forking, leaving, opening
 from tombs.runtime.background import Background
+from tombs.runtime.descriptors import held
 from tombs.runtime.graveyard import Refused
 from tombs.runtime.housekeeping import Housekeeping
 from tombs.runtime.locks import Leader, Liveness
@@ -205,7 +206,7 @@ class Session:
             return None
         from tombs.loader.cache import Cache  # noqa: PLC0415 - not where nothing is watched
 
-        return Cache(where, self._engine.name)
+        return Cache(where, self._engine.name, held)
 
     def _make_server(self, settings: config.Settings) -> Server | None:
         where = settings.socket or f"unix://{self._stem}{rundir.SOCKET}"

@@ -6,15 +6,21 @@ would run the old release. All modules of one top-level package stand in one pac
 instead of hundreds.
 
 A pack is written whole under another name and renamed, so it is never seen half done, and readers
-keep what they have mapped. It is used only if it is this user's, closed to all others, and of this
-very Python and Tombs; and an entry only if its hashes are right, so that a flipped bit is never
-executed. They guard against accidents; against intent stand owner and mode, as for the .pyc files,
-which whoever could write here could write as well.
+keep the file that they have open. It is used only if it is this user's, closed to all others, and
+of this very Python and Tombs; and an entry only if its hashes are right, so that a flipped bit is
+never executed. They guard against accidents; against intent stand owner and mode, as for the .pyc
+files, which whoever could write here could write as well.
 
-    pack     16s magic, u32 version, u32 Python's hexversion, u64 hash of Tombs' version;
-             then entries, each at a multiple of 8
-    entry    u64 key, u32 length of image, u32 length of code, 16s digest of the image,
-             u64 hash of the code, u32 crc32 of the image, 4 zeros; image, code
+Of a pack its table is read, and of the rest what is asked for, a module at a time: into memory that
+is warm already. The descriptor stays open meanwhile. A program that closes all descriptors may get
+its number for a file of its own; what is read from that has not the hashes that are in the table,
+and where one reads says nothing to the file.
+
+    pack     16s magic, u32 version, u32 Python's hexversion, u64 hash of Tombs' version,
+             u32 how many entries, u32 crc32 of the table; the table; what it tells of
+    table    of each entry u64 key, u64 where its image lies, u32 length of image, u32 length of
+             code, 16s digest of the image, u64 hash of the code, u32 crc32 of the image, 4 zeros;
+             its code lies behind its image
 """
 
 from __future__ import annotations
@@ -24,20 +30,33 @@ import struct
 import sys
 from _imp import source_hash
 from binascii import crc32
-from mmap import ACCESS_READ, mmap
 
 from tombs.block import Image
 from tombs.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Callable
+    from typing import Final, Protocol
 
-VERSION: Final = 1
+    class Held(Protocol):
+        """A descriptor that is closed only if it is still ours."""
+
+        fd: int
+
+        def close(self) -> None:
+            """Close it."""
+
+    Hold = Callable[[int], Held]
+
+VERSION: Final = 2
 HEAD: Final = struct.Struct("<16sIIQ")
-ENTRY: Final = struct.Struct("<QII16sQI4x")
+TABLE: Final = struct.Struct("<II")
+ENTRY: Final = struct.Struct("<QQII16sQI4x")
 MAGIC: Final = b"tombs cache\r\n\x1a\0\0"
 MOST: Final = 256 << 20  # bytes; a pack that is larger is started afresh
+_OPEN_MOST: Final = 8  # packs that are open at once
+_TABLE_AT: Final = HEAD.size + TABLE.size
 
 
 def _hash(data: bytes | memoryview) -> int:
@@ -72,18 +91,93 @@ class Entry:
         self.code = code
 
 
+class Pack:
+    """A pack that is open for reading.
+
+    Args:
+        held: its descriptor.
+        table: its table, whose checksum is right.
+    """
+
+    __slots__ = ("_held", "_table", "keys")
+
+    def __init__(self, held: Held, table: bytes) -> None:
+        self._held = held
+        self._table = table
+        starts = range(0, len(table), ENTRY.size)
+        self.keys = {row[0]: at for row, at in zip(ENTRY.iter_unpack(table), starts, strict=True)}
+
+    @classmethod
+    def open(cls, path: str, hold: Hold) -> Pack | None:
+        """Open a pack; None where there is none that can be trusted."""
+        try:
+            held = hold(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
+        except OSError:
+            return None
+        try:
+            table = _table(held.fd)
+            if table is not None:
+                return cls(held, table)
+        except OSError:
+            pass
+        held.close()
+        return None
+
+    def get(self, key: int) -> Entry | None:
+        """Read an entry; None where there is none, or where its hashes are wrong."""
+        at = self.keys.get(key)
+        if at is None:
+            return None
+        _, start, size, code_size, digest, code_hash, crc = ENTRY.unpack_from(self._table, at)
+        try:
+            image: bytes | memoryview = os.pread(self._held.fd, size + code_size, start)
+        except OSError:  # closed by the program, or something that has no places
+            return None
+        if len(image) != size + code_size:
+            return None
+        code: bytes | memoryview = b""
+        if code_size:
+            view = memoryview(image)
+            image, code = view[:size], view[size:]
+        # What is only read is guarded against accidents, what is executed against more.
+        if crc32(image) != crc or (code_size and _hash(code) != code_hash):
+            return None
+        return Entry(key, image, digest, crc, code)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._held.close()
+
+
+def _table(fd: int) -> bytes | None:
+    """Read the table of a pack; None where the file isn't to be trusted."""
+    found = os.fstat(fd)
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        return None
+    head = os.pread(fd, _TABLE_AT, 0)
+    if len(head) != _TABLE_AT or head[: HEAD.size] != _head():
+        return None
+    count, crc = TABLE.unpack_from(head, HEAD.size)
+    if _TABLE_AT + count * ENTRY.size > found.st_size:
+        return None
+    table = os.pread(fd, count * ENTRY.size, _TABLE_AT)
+    return table if len(table) == count * ENTRY.size and crc32(table) == crc else None
+
+
 class Cache:
     """The packs of one engine.
 
     Args:
         directory: where they live; made if it isn't there.
         engine: `rewrite` or `monitoring`.
+        hold: keeps a descriptor out of the program's way.
     """
 
-    def __init__(self, directory: str, engine: str) -> None:
+    def __init__(self, directory: str, engine: str, hold: Hold) -> None:
         self._directory = directory
+        self._hold = hold
         self._suffix = f"-{sys.implementation.cache_tag}-{engine}.pack"
-        self._packs: dict[str, dict[int, tuple[memoryview, int]]] = {}
+        self._packs: dict[str, Pack | None] = {}
         self._fresh: dict[str, list[Entry]] = {}
 
     @staticmethod
@@ -96,14 +190,12 @@ class Cache:
 
     def get(self, name: str, key: int) -> Entry | None:
         """Find a module's entry; None where there is none that can be trusted."""
-        pack = self._pack(name)
-        found = pack.get(key)
-        if found is None:
-            return None
-        entry = _trusted(*found)
-        if entry is None:
-            del pack[key]
-        return entry
+        top = name.partition(".")[0]
+        try:
+            pack = self._packs[top]
+        except KeyError:
+            pack = self._open(top)
+        return None if pack is None else pack.get(key)
 
     def put(self, name: str, entry: Entry) -> None:
         """Keep a module's entry; it is written with the next `flush`."""
@@ -118,7 +210,7 @@ class Cache:
         while self._fresh:
             top, fresh = self._fresh.popitem()
             path = self._path(top)
-            kept = {entry.key: entry for entry in _entries(_open(path))}
+            kept = {entry.key: entry for entry in _entries(path, self._hold)}
             places = {_place(entry) for entry in fresh}
             entries = [entry for entry in kept.values() if _place(entry) not in places] + fresh
             if sum(len(entry.image) + len(entry.code) for entry in entries) > MOST:
@@ -127,18 +219,18 @@ class Cache:
 
     def rest(self) -> None:
         """Let go of what was read: programs import much at their start, and little later."""
-        self._packs = {}
+        packs, self._packs = self._packs, {}
+        for pack in tuple(packs.values()):
+            if pack is not None:
+                pack.close()
 
-    def _pack(self, name: str) -> dict[int, tuple[memoryview, int]]:
-        top = _top(name)
-        pack = self._packs.get(top)
-        if pack is None:
-            pack = {}
-            data = _open(self._path(top))
-            if data is not None:
-                view = memoryview(data)
-                pack = {key: (view, at) for key, at in _index(view)}
-            self._packs[top] = pack
+    def _open(self, top: str) -> Pack | None:
+        packs = self._packs
+        while len(packs) >= _OPEN_MOST:
+            oldest = packs.pop(next(iter(packs)), None)
+            if oldest is not None:
+                oldest.close()
+        pack = packs[top] = Pack.open(self._path(top), self._hold)
         return pack
 
     def _path(self, top: str) -> str:
@@ -154,76 +246,19 @@ def _place(entry: Entry) -> tuple[bytes, bytes]:
     return bytes(image.module_bytes), bytes(image.file_bytes)
 
 
-def _open(path: str) -> mmap | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        found = os.fstat(fd)
-        if found.st_uid != os.geteuid() or found.st_mode & 0o077 or found.st_size < HEAD.size:
-            return None
-        data = _mapped(fd, found.st_size)
-    except (OSError, ValueError):
-        return None
-    finally:
-        os.close(fd)
-    if data[: HEAD.size] != _head():
-        return None
-    return data
-
-
-def _mapped(fd: int, size: int) -> mmap:
-    if sys.version_info >= (3, 13):
-        return mmap(fd, size, access=ACCESS_READ, trackfd=False)
-    # Mapped, it would keep a duplicate of the descriptor; a program that closes all descriptors has
-    # that number for a file of its own by the time that the mapping lets go of it.
-    data = mmap(-1, size)
-    with memoryview(data) as view:
-        at = 0
-        while at < size:
-            read = os.readv(fd, [view[at:]])
-            if not read:
-                raise OSError("it is shorter than it was")
-            at += read
-    return data
-
-
 def _head() -> bytes:
     return HEAD.pack(MAGIC, VERSION, sys.hexversion, _hash(__version__.encode()))
 
 
-def _index(view: memoryview) -> list[tuple[int, int]]:
-    found = []
-    at = HEAD.size
-    while at + ENTRY.size <= len(view):
-        key, image, code, *_ = ENTRY.unpack_from(view, at)
-        end = at + ENTRY.size + image + code
-        if end > len(view):
-            break
-        found.append((key, at))
-        at = end + -end % 8
-    return found
-
-
-def _trusted(view: memoryview, at: int) -> Entry | None:
-    """Read an entry; None where its digests are wrong."""
-    key, image_size, code_size, image_digest, code_hash, crc = ENTRY.unpack_from(view, at)
-    start = at + ENTRY.size
-    middle = start + image_size
-    image, code = view[start:middle], view[middle : middle + code_size]
-    # What is only read is guarded against accidents, what is executed against more.
-    if crc32(image) != crc or (code_size and _hash(code) != code_hash):
-        return None
-    return Entry(key, image, image_digest, crc, code)
-
-
-def _entries(data: mmap | None) -> list[Entry]:
-    if data is None:
+def _entries(path: str, hold: Hold) -> list[Entry]:
+    pack = Pack.open(path, hold)
+    if pack is None:
         return []
-    view = memoryview(data)
-    read = [_trusted(view, at) for _, at in _index(view)]
-    return [entry for entry in read if entry is not None]
+    try:
+        read = [pack.get(key) for key in pack.keys]
+        return [entry for entry in read if entry is not None]
+    finally:
+        pack.close()
 
 
 def _write(path: str, entries: list[Entry]) -> None:
@@ -232,15 +267,25 @@ def _write(path: str, entries: list[Entry]) -> None:
     fd = os.open(unready, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(fd, "wb") as file:
+            table = _table_of(entries)
             file.write(_head())
+            file.write(TABLE.pack(len(entries), crc32(table)))
+            file.write(table)
             for entry in entries:
-                code = _hash(entry.code)
-                sizes = len(entry.image), len(entry.code)
-                file.write(ENTRY.pack(entry.key, *sizes, entry.digest, code, entry.crc))
                 file.write(entry.image)
                 file.write(entry.code)
-                file.write(bytes(-(ENTRY.size + len(entry.image) + len(entry.code)) % 8))
         os.rename(unready, path)
     except BaseException:
         os.unlink(unready)
         raise
+
+
+def _table_of(entries: list[Entry]) -> bytes:
+    at = _TABLE_AT + len(entries) * ENTRY.size
+    rows = []
+    for entry in entries:
+        size, code_size = len(entry.image), len(entry.code)
+        code = _hash(entry.code)
+        rows.append(ENTRY.pack(entry.key, at, size, code_size, entry.digest, code, entry.crc))
+        at += size + code_size
+    return b"".join(rows)

@@ -55,12 +55,21 @@ _BY_TIME: Final = bytes(4)  # the flags of a .pyc that is checked by time and si
 
 
 def hide(function: F) -> F:
-    """Give a function's frames to CPython's trimming of tracebacks (`remove_importlib_frames`)."""
-    code = function.__code__.replace(co_filename=_IMPORTLIB)
-    function.__code__ = code
+    """Give a function's frames to CPython's trimming of tracebacks (`remove_importlib_frames`).
+
+    Those of the functions within it, too: made here once, and not with each of them.
+    """
+    function.__code__ = _hidden(function.__code__)
     return function
 
 
+def _hidden(code: CodeType) -> CodeType:
+    kind = type(code)
+    consts = tuple([_hidden(one) if type(one) is kind else one for one in code.co_consts])
+    return code.replace(co_filename=_IMPORTLIB, co_consts=consts)
+
+
+@hide
 def wrap(loader: object, name: str, engine: Engine) -> None:
     """Have a module's code armed when its loader loads it.
 
@@ -77,14 +86,13 @@ def wrap(loader: object, name: str, engine: Engine) -> None:
         return
     wanted = {name}
 
-    @hide
     def get_code(name: str) -> CodeType | None:
         if name not in wanted or _getframe(1).f_code.co_name not in _RUNNERS:
             code: CodeType | None = original(name)
             return code
         # A loader that is this module's alone is left as it was found.
         if getattr(loader, "name", None) == name:
-            vars(loader).pop("get_code", None)
+            _forget(loader, "get_code")
         code, key, entry = _read(loader, name, original, engine)
         if code is None:
             return None
@@ -130,8 +138,19 @@ def is_standard(loader: object) -> bool:
     return (
         kind.__name__ == "SourceFileLoader"
         and kind.__module__ == "_frozen_importlib_external"
-        and "get_data" not in vars(loader)
+        and getattr(loader.get_data, "__func__", None) is kind.get_data  # type: ignore[attr-defined]
     )
+
+
+def _forget(loader: object, name: str) -> None:
+    """Take back what was set on a loader.
+
+    Not by way of `vars`: it would make a dict for each loader, which stays as long as its module.
+    """
+    try:
+        delattr(loader, name)
+    except AttributeError:
+        return
 
 
 class Reading:
@@ -174,4 +193,4 @@ class Reading:
 
     def end(self) -> None:
         """Leave the loader as it was."""
-        vars(self._loader).pop("get_data", None)
+        _forget(self._loader, "get_data")

@@ -176,12 +176,10 @@ def _generals() -> list[int]:
 
 def _store(code: CodeType, at: int, text: bytes, unit: bytes) -> bool:
     """Store one unit of a code's instructions, if `text` is what lies there in memory."""
-    ctypes = streams.ctypes()
-
     address = id(code) + _CODE.__basicsize__ + at
-    if address % _UNIT or bytes((ctypes.c_char * len(text)).from_address(address)) != text:
+    if address % _UNIT or bytes((streams.kind("c") * len(text)).from_address(address)) != text:
         return False
-    ctypes.c_uint16.from_address(address).value = int.from_bytes(unit, sys.byteorder)
+    streams.kind("H").from_address(address).value = int.from_bytes(unit, sys.byteorder)
     return True
 
 

@@ -297,8 +297,8 @@ class Populator:
         if self.cache is None or self._aside:
             return
         try:
-            self.cache.flush()
             self.cache.rest()
+            self.cache.flush()
         except OSError as fault:
             self.cache = None
             self._say(f"the cache can't be written, so each start costs as the first: {fault}")

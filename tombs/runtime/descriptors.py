@@ -72,6 +72,11 @@ class Held:
             os.close(self.fd)
 
 
+def held(fd: int) -> Held:
+    """Move a descriptor out of the program's way, and hold it."""
+    return Held(high(fd))
+
+
 def identity(status: os.stat_result) -> tuple[int, int]:
     """Give what tells one file from another, of what `stat` says about it."""
     return status.st_dev, status.st_ino

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # fork; tests/faults holds it.
 LATE: Final = (
     "_blake2",
+    "_ctypes",
     "binascii",
     "ctypes",
     "opcode",

@@ -87,11 +87,11 @@ class Graveyard:
 
         Storing into it is one single-byte store, which every processor makes whole; a marker only
         moves away from 0. So no two stores can spoil each other, and a vacate needs no lock,
-        neither among threads nor processes. ctypes is imported when the first module is registered:
-        it costs 7 ms, and a program that has nothing to watch doesn't pay them.
+        neither among threads nor processes. What it needs is loaded when the first module is
+        registered: a program that has nothing to watch doesn't pay for it.
         """
         if self._markers is None:
-            kind = streams.ctypes().c_uint8 * self.region.slots
+            kind = streams.kind("B") * self.region.slots
             self._markers = kind.from_buffer(self.region.map, self.region.markers_at)
         return self._markers
 
@@ -100,7 +100,7 @@ class Graveyard:
         """The rows of when functions were called, laid over the mapping as the markers are."""
         if self._history is None:
             region = self.region
-            rows = streams.ctypes().c_uint32 * (WORDS * region.slots)
+            rows = streams.kind("I") * (WORDS * region.slots)
             self._history = History(
                 rows.from_buffer(region.map, region.history_at),
                 region.words[layout.CREATED] // 10**9,

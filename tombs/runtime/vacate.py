@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     Erase = Callable[[FrameType], bool]
 
 NAME = "_tomb_vacate"
+# What all who have their place remember in: nobody reads it, since they read their base once more.
+_PLACED: set[int] = set()
 VACATED = 1
 _ERASING = (
     __name__,
@@ -88,7 +90,9 @@ class Vacate:
         self._count = len(markers) - (base or 0)
         self._erase = erase
         self._history = history
-        self._stuck: set[int] = set()
+        # Most modules never need the one, and need the other until they are placed: sets that stay
+        # bring garbage collections forward.
+        self._stuck: frozenset[int] | None = None
         self._waiting: set[int] = set()
 
     def __call__(self, index: int) -> None:
@@ -136,8 +140,10 @@ class Vacate:
         """
         self._count = len(self._markers) - base if count is None else count
         self._base = base
-        for index in tuple(self._waiting):
-            self._mark(base, index)
+        if self._waiting is not _PLACED:
+            for index in tuple(self._waiting):
+                self._mark(base, index)
+            self._waiting = _PLACED
 
     def _wait(self, index: int) -> None:
         self._waiting.add(index)
@@ -154,10 +160,11 @@ class Vacate:
 
     def _retire(self, index: int, frame: FrameType) -> None:
         """Erase the prologue; where that fails once, don't pay for trying at each call."""
-        if index in self._stuck or self._erase is None:
+        stuck = self._stuck
+        if self._erase is None or (stuck is not None and index in stuck):
             return
         if not self._erase(frame):
-            self._stuck.add(index)
+            self._stuck = (stuck or frozenset()) | {index}
         elif self._history is not None:
             self._history.called(frame.f_code)
 
