@@ -1,9 +1,10 @@
 """Part `latency`: an application's requests, while 100,000 tombs are fetched from it each second.
 
 Requests follow one another in the application's main thread without a pause: the hardest case for a
-thread beside it. Five ways take turns, each turn beginning with another: nobody fetches (`quiet`),
-nobody once more (the noise), somebody fetches over the socket, somebody reads the file, and
-somebody fetches as much from another process (what the mere work on the machine does).
+thread beside it. Six ways take turns, each turn beginning with another: nobody fetches (`quiet`),
+nobody once more (the noise), somebody fetches over the socket, somebody reads the file, somebody
+fetches as much from another process (what the mere work on the machine does), and somebody follows
+the changes as `tombs watch` does.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ from benchmarks.part_socket import MODULES, ROOM, TOMB_COUNT
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
-_TITLES = {"again": PLAIN, "elsewhere": PLAIN, "file": TOMBS, "fetched": TOMBS}
+_TITLES = {
+    "again": PLAIN,
+    "elsewhere": PLAIN,
+    "file": TOMBS,
+    "fetched": TOMBS,
+    "watched": TOMBS,
+}
 
 
 def latency(bench: Bench) -> None:
@@ -42,6 +49,7 @@ def latency(bench: Bench) -> None:
             "fetched": ("socket", serves.address),
             "elsewhere": ("socket", other.address),
             "file": ("file", serves.graveyard),
+            "watched": ("changes", serves.address),
         }
         for turn in range(bench.times(6, 3)):
             order = list(ways)

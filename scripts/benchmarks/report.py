@@ -20,6 +20,8 @@ _TITLES = {measure: row[0] for measure, row in TARGETS.items()} | {
     "socket.asked": "100,000 tombs to a client that asks at once",
     "socket.file": "100,000 tombs read from the file by `tombs fetch`",
     "latency.file": "request p99 while the file is read once a second",
+    "latency.watched": "request p99 while the changes are followed",
+    "latency.watched.median": "request median while the changes are followed",
     "latency.elsewhere": "request p99 while another process is fetched from",
     "latency.fetched.median": "request median while fetched once a second",
     "call.after": "a call after the first, over plain",
