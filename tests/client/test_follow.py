@@ -22,6 +22,7 @@ from tombs.errors import GraveyardError, ServerError, TombsError
 from tombs.runtime import conversation
 from tombs.runtime.locks import Liveness
 from tombs.runtime.mapped import changes as stream
+from tombs.runtime.opening import open_graveyard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,72 @@ def test_patience_has_an_end(graveyard: Graveyard, tmp_path: Path) -> None:
         after(events, ENDED)
     with pytest.raises(ServerError, match="nothing is listening"):
         next(follow(f"unix://{tmp_path}/s", View()))
+
+
+def test_a_token_is_said_first_each_time(graveyard: Graveyard, tmp_path: Path) -> None:
+    """Over TCP, also when the connection is made again; without it there is no answer."""
+    (tmp_path / "token").write_text("the-token-of-the-tests")
+    (tmp_path / "token").chmod(0o600)
+    file = str(tmp_path / "token")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = Address("tcp", host="127.0.0.1", port=probe.getsockname()[1])
+    source: Source = Yard(graveyard)  # type: ignore[assignment]
+    token = b"the-token-of-the-tests"
+    running = Running(source, address, token=token).start()
+    try:
+        with pytest.raises(ServerError, match="may want a token"):
+            after(follow(str(address), View()), START)
+        events = follow(str(address), View(), token_file=file)
+        after(events, START)
+        for client in list(running.server._clients.values()):
+            client._sock.shutdown(socket.SHUT_RDWR)
+        graveyard.markers[1] = layout.VACATED
+        assert names(after(events, BACK)) == ["m.Second::method"]
+    finally:
+        running.stop()
+
+
+def test_a_start_that_breaks_off_is_read_on(graveyard: Graveyard, tmp_path: Path) -> None:
+    """The process that serves may be killed in the middle of the very first start."""
+    whole = b""
+    for piece in stream(graveyard.region, ""):
+        if not piece:
+            break
+        whole += bytes(piece)
+    asked = []
+
+    def behave(client: socket.socket) -> None:
+        asked.append(client.recv(300))
+        client.sendall(whole[: whole.index(b'{"event": "states"') + 20])
+
+    path = tmp_path / "s"
+    view = View()
+    with stranger(path, behave) as address:
+        events = follow(str(address), view)
+        while view.functions < 3:
+            next(events)
+    path.unlink()
+    running = served(graveyard, path)
+    try:
+        assert [one.kind for one in after(events, START)] == [START]
+        assert (view.functions, view.vacated) == (3, 1)
+    finally:
+        running.stop()
+    assert asked == [b"tombs changes\n"]
+
+
+def test_a_name_is_no_refusal(tmp_path: Path) -> None:
+    """An application may be called as the event is."""
+    who: dict[str, object] = {"run": "full-0", "application": "full", "pid": 1}
+    yard, _ = open_graveyard(str(tmp_path / "full-0-x"), 10, 64 << 10, who)
+    running = served(yard, tmp_path / "s")
+    try:
+        view = View()
+        after(follow(str(tmp_path / "s"), view), START)
+        assert view.identity["application"] == "full"
+    finally:
+        running.stop()
+        yard.close()
 
 
 def test_one_too_many_is_told_so(graveyard: Graveyard, tmp_path: Path) -> None:

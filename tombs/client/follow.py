@@ -37,6 +37,7 @@ _SILENCE: Final = 20.0  # a server says something every five seconds
 _TIMEOUT: Final = 10.0
 _PIECE: Final = 256 * 1024
 _ASK: Final = 1.0  # until it is asked again whether a process of a file's run lives
+_FULL: Final = changes.full(0).rpartition(b",")[0]
 _LINE: Final = 1 << 20
 
 
@@ -85,18 +86,19 @@ def _program(
     sleep: Callable[[float], None],
     greeting: bytes,
 ) -> Iterator[Event]:
-    known = False
+    met = known = False  # whether it has said anything; whether its whole start was read
     pause = _FIRST
     heard = time.monotonic()
     while True:
         view.connected()
         try:
             with connect(place, _TIMEOUT) as connection:
-                connection.sendall(greeting)
-                for line in _lines(connection, view.resume, place):
+                request = greeting + f"tombs changes {view.resume}".rstrip().encode("ascii") + b"\n"
+                for line in _lines(connection, request, place):
                     if line:
                         was_live = view.live
                         yield from _taken(view, line, place)
+                        met = True
                         heard, pause = time.monotonic(), _FIRST
                         if view.live and not was_live:
                             if known:
@@ -105,9 +107,9 @@ def _program(
                     else:
                         yield Event(QUIET, time.time())
         except ServerError as fault:
-            if not known or time.monotonic() - heard > patience:
+            if not met or time.monotonic() - heard > patience:
                 raise
-            if pause == _FIRST:
+            if known and pause == _FIRST:
                 yield Event(LOST, time.time(), text=fault.message)
         end = time.monotonic() + pause
         while (left := end - time.monotonic()) > 0:
@@ -117,7 +119,7 @@ def _program(
 
 
 def _taken(view: View, line: bytes, place: Address) -> Iterator[Event]:
-    if line.startswith(b'{"tombs": ') and b'"full"' in line:
+    if line.startswith(_FULL):
         raise ServerError(
             f"{place} is watched by as many as it allows", "Watch its graveyard file: `tombs ls`."
         )
@@ -129,13 +131,15 @@ def _taken(view: View, line: bytes, place: Address) -> Iterator[Event]:
         raise ServerError(f"{place} sent what is no stream of changes: {fault}") from fault
 
 
-def _lines(connection: socket.socket, resume: str, place: Address) -> Iterator[bytes]:
+def _lines(connection: socket.socket, request: bytes, place: Address) -> Iterator[bytes]:
     """Yield lines as they come; an empty one where none has come for a moment."""
-    request = f"tombs changes {resume}".rstrip()
     rest = b""
     heard = time.monotonic()
+    advice = "It answers the user that it runs as, and root."
+    if place.kind == "tcp":
+        advice = "It may want a token (--token-file), or another than the one it was given."
     try:
-        connection.sendall(request.encode("ascii") + b"\n")
+        connection.sendall(request)
         connection.settimeout(TICK)
         while True:
             try:
@@ -146,8 +150,9 @@ def _lines(connection: socket.socket, resume: str, place: Address) -> Iterator[b
                 yield b""
                 continue
             if not piece:
-                raise ServerError(f"{place} closed the connection")
+                raise ServerError(f"{place} closed the connection", advice)
             heard = time.monotonic()
+            advice = ""
             *lines, rest = (rest + piece).split(b"\n")
             if len(rest) > _LINE:
                 raise ServerError(f"{place} sends a line without an end")

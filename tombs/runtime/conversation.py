@@ -253,10 +253,8 @@ class Conversation:
             self._chunks = self._source.raw()
         elif words in (b"tombs json", b"tombs function"):
             self._chunks = self._source.lines(words[6:].decode())
-        elif (
-            words.partition(b" ")[0] == b"tombs" and words[: len(_CHANGES) + 1].rstrip() == _CHANGES
-        ):
-            self._follow(words[len(_CHANGES) :].strip().decode("ascii", "replace"))
+        elif words == _CHANGES or words.startswith(_CHANGES + b" "):
+            self._follow(words[len(_CHANGES) + 1 :].decode("ascii", "replace"))
         else:
             self._chunks = self._source.lines(self._format)
         if self._sock.family == _socket.AF_UNIX:
