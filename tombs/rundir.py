@@ -116,6 +116,7 @@ def _prepare(path: str, *, make_parents: bool) -> str | None:
         if make_parents:
             os.makedirs(os.path.dirname(path), exist_ok=True)
         os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)  # whatever the umask
     except FileExistsError:
         pass
     except OSError as fault:

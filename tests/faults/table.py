@@ -131,6 +131,18 @@ FAULTS = (
         "refused by name, untouched",
         PLACES + "a_run_directory_that_is_a_trap",
     ),
+    row(
+        "a umask that opens everything, or closes it to the user too",
+        "directories are 0700, files and sockets 0600",
+        PLACES + "an_odd_umask_opens_and_closes_nothing",
+    ),
+    row(
+        "names with control characters, markup and escape sequences",
+        "shown as text by every command, and in HTML",
+        "cli/test_fetch.py::test_a_terminal_is_not_steered",
+        "cli/test_fetch.py::test_no_command_shows_what_steers_a_terminal",
+        "report/test_page.py::test_markup_in_names_stays_text",
+    ),
     row("names that aren't UTF-8", "valid lines", PLACES + "names_that_are_not_utf_8"),
     row("the clock set back", "times never go back", PLACES + "a_clock_that_is_set_back"),
     row(

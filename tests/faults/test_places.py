@@ -214,3 +214,31 @@ def test_a_run_directory_that_is_a_trap(tmp_path: Path, spoil: str) -> None:
     assert str(place) in ran.told[0]
     if spoil != "file":
         assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("umask", ["000", "022", "077", "277", "777"])
+def test_an_odd_umask_opens_and_closes_nothing(tmp_path: Path, umask: str) -> None:
+    """All that is made is this user's alone, and this user can use it; with any umask."""
+    victim = Victim(tmp_path)
+    env = {"TOMBS_DUMP": f"{tmp_path}/dump", "TOMBS_SOCKET": ""}
+    source = (
+        "import os, stat, sys, m\n"
+        "m.called()\n"
+        "session = sys.modules['tombs.process'].current()\n"
+        "session.settle()\n"
+        "print(oct(os.stat(session.address.path).st_mode & 0o777))\n"
+    )
+    victim.write("program.py", "")
+    for _ in range(2):  # the first compiles, the second writes the cache
+        ran = victim.run(source, wrap=("sh", "-c", f'umask {umask}; exec "$@"', "sh"), **env)
+        assert (ran.out, ran.told, ran.rest) == (["0o600"], [], "")
+    modes = {}
+    for top in (victim.dir, f"{tmp_path}/cache"):
+        modes[top] = os.stat(top).st_mode & 0o777
+        for name in os.listdir(top):
+            modes[name] = os.stat(f"{top}/{name}").st_mode & 0o777
+    assert {mode for name, mode in modes.items() if name.startswith("/")} == {0o700}
+    files = [name for name in modes if not name.startswith("/")]
+    assert {os.path.splitext(name)[1] for name in files} >= {".graveyard", ".pack"}
+    assert {modes[name] for name in files} == {0o600}, modes
+    assert os.stat(tmp_path / "dump").st_mode & 0o777 == 0o600

@@ -47,5 +47,7 @@ def invoke(command: click.Command, argv: Sequence[str] | None, name: str) -> int
 
 def tell(name: str, message: str, advice: str = "") -> None:
     """Say on stderr what happened, to which thing, and what to do now."""
+    from tombs.formats.words import clean  # noqa: PLC0415 - not where there is nothing to say
+
     for line in (*message.splitlines(), *advice.splitlines()):
-        click.echo(f"{name}: {line}", err=True)
+        click.echo(f"{name}: {clean(line)}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from codecs import getincrementaldecoder
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from tombs import address, snapshot, wire
 from tombs.cli.sources import token_file, token_option
 from tombs.client.connect import fetch
 from tombs.client.graveyards import the_live_one
+from tombs.formats.words import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +46,9 @@ def command(source: str | None, form: str, directory: str | None) -> None:
     directory is read.
     """
     out = sys.stdout.buffer
-    for chunk in tombs(source or the_live_one(directory, os.environ), form):
-        out.write(chunk)
+    pieces = tombs(source or the_live_one(directory, os.environ), form)
+    for piece in _harmless(pieces) if sys.stdout.isatty() else pieces:
+        out.write(piece)
 
 
 def tombs(source: str, form: str) -> Iterator[bytes]:
@@ -59,6 +62,14 @@ def tombs(source: str, form: str) -> Iterator[bytes]:
         if place is not None:
             return fetch(place, f"tombs {form}", token_file=token_file())
     return snapshot.read(source).lines(form)
+
+
+def _harmless(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Escape what a terminal would obey; a pipe gets every byte as it is."""
+    decoder = getincrementaldecoder("utf-8")("backslashreplace")  # a character may be cut in two
+    for piece in pieces:
+        text = decoder.decode(piece)
+        yield "\n".join(map(clean, text.split("\n"))).encode()
 
 
 def _is_socket(path: str) -> bool:

@@ -49,7 +49,7 @@ def command(directory: str | None) -> None:
             row = _row(found, shot)
             more = f"  {clean(shot.identity().get('command', ''))}\n  {clean(found.path)}"
         except GraveyardError as fault:
-            click.echo(f"tombs: {fault.message}", err=True)
+            click.echo(f"tombs: {clean(fault.message)}", err=True)
         else:
             rows.append(row)
             below.append(more)

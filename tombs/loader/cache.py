@@ -262,10 +262,14 @@ def _entries(path: str, hold: Hold) -> list[Entry]:
 
 
 def _write(path: str, entries: list[Entry]) -> None:
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.makedirs(directory, 0o700, exist_ok=True)
+        os.chmod(directory, 0o700)  # whatever the umask
     unready = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
     fd = os.open(unready, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(fd, 0o600)  # as above
         with open(fd, "wb") as file:
             table = _table_of(entries)
             file.write(_head())

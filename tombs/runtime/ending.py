@@ -27,6 +27,7 @@ def dump_to_path(path: str, chunks: Iterator[bytes]) -> None:
     unready = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.new"
     fd = os.open(unready, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(fd, 0o600)  # whatever the umask
         for chunk in chunks:
             _write(fd, chunk)
         os.rename(unready, path)

@@ -42,7 +42,13 @@ def _guards(frame: FrameType) -> bool:
 
 
 def _open(path: str, flags: int) -> Held:
-    return Held(high(os.open(path, flags, 0o600)))
+    held = Held(high(os.open(path, flags, 0o600)))
+    if flags & os.O_CREAT and os.fstat(held.fd).st_mode & 0o777 != 0o600:  # an odd umask
+        try:  # noqa: SIM105 - contextlib is an import that costs the program
+            os.fchmod(held.fd, 0o600)
+        except OSError:  # it is somebody else's, and open to us: not ours to change
+            pass
+    return held
 
 
 class FileLock:
