@@ -12,7 +12,7 @@ import pytest
 
 from tests.client.test_connect import stranger
 from tests.support_graveyard import SOURCE, opened, register
-from tests.support_server import Running
+from tests.support_server import Running, tcp_address
 from tombs import changes, layout
 from tombs.address import Address
 from tombs.client import follow as module
@@ -325,3 +325,19 @@ def test_a_spoiled_graveyard_is_told(graveyard: Graveyard) -> None:
     with pytest.raises(GraveyardError, match="spoiled"):
         after(events, ENDED)
     liveness.leave()
+
+
+def test_a_token_is_said_first(graveyard: Graveyard, tmp_path: Path) -> None:
+    """Over TCP each connection says it; who doesn't is told nothing of what happens."""
+    path = tmp_path / "token"
+    path.write_text("the-token-of-the-tests\n")
+    path.chmod(0o600)
+    source: Source = Yard(graveyard)  # type: ignore[assignment]
+    running = Running(source, tcp_address(), token=b"the-token-of-the-tests").start()
+    try:
+        told = after(follow(str(running.address), View(), token_file=str(path)), START)
+        assert told[-1].kind == START
+        with pytest.raises(ServerError):
+            after(follow(str(running.address), View(), 0.0), START)
+    finally:
+        running.stop()
