@@ -18,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-LAST: Final = 1.0  # seconds: Python warns when the last hook is done, so none of ours sees it
+# Seconds: Python warns when the last hook is done, which none of ours sees; a machine may pause.
+LAST: Final = 10.0
 _WARNS: Final = sys.version_info >= (3, 12)
 _CALLS: Final = ("fork", "forkpty")
 # Put together as Python does it: a filter that is a plain text must match the whole.
