@@ -226,6 +226,25 @@ FAULTS = (
         TOOLS + "import_hooks_that_check_types",
     ),
     row(
+        "numba",
+        "functions compile and run as ever; of their module nothing is called dead",
+        TOOLS + "functions_that_numba_compiles",
+    ),
+    row(
+        "a module that Cython compiled",
+        "left alone; `tombs doctor` names it",
+        TOOLS + "a_module_that_cython_compiled",
+    ),
+    row(
+        "ddtrace and OpenTelemetry by their launchers, Sentry",
+        "both work, and the end is silent",
+        TOOLS + "opentelemetry_before_the_launcher",
+        TOOLS + "ddtrace_behind_the_launcher",
+        TOOLS + "sentry",
+    ),
+    row("freezegun, time-machine", "both work", TOOLS + "a_clock_that_is_frozen"),
+    row("Dask's workers", "their calls count", TOOLS + "dask"),
+    row(
         "clients that never read, read a byte at a time, flood, vanish; a thousand of them",
         "others are served, memory is bounded",
         SERVER + "who_never_reads_keeps_nobody_waiting",

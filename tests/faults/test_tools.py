@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
 from tests.faults.victim import ENGINES, Victim
-from tests.support import environment, python
+from tests.support import LAUNCHER, ROOT, environment, python
 
 USES = "import m\nm.called()\nprint('own output')\n"
 # posix's, since gevent's own waitpid may hang with what its own fork gives.
@@ -162,3 +164,139 @@ def test_import_hooks_that_check_types(victim: Victim, hook: str) -> None:
     tombs = victim.tombs()
     assert "app.dead" in tombs
     assert "app.called" not in tombs
+
+
+def test_functions_that_numba_compiles(victim: Victim) -> None:
+    """They compile and run as ever; of their module nothing is called dead."""
+    need("numba")
+    victim.write(
+        "app.py",
+        "from numba import njit\n@njit\ndef called(x): return x + 1\ndef plain(): return 2\n",
+    )
+    source = "import app, m\nprint(app.called(3), app.called(4), app.plain())\nm.called()\n"
+    for _ in range(2):  # the second time with what the cache holds
+        ran = victim.run(source, TOMBS_RUN="app-00000000")
+        assert (ran.out, ran.told, ran.rest) == (["4 5 2"], [], "")
+    assert victim.tombs() == ["m.dead"]
+
+
+def test_a_module_that_cython_compiled(victim: Victim) -> None:
+    """An extension module is left alone: nothing of it is a tomb, and its caller is watched."""
+    need("Cython")
+    need("setuptools")
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if shutil.which("cc") is None or not header.exists():
+        pytest.skip("nothing can be compiled here")
+    victim.write("fast.pyx", "def called(): return 1\ndef dead(): return 2\n")
+    words = ["-c", "from Cython.Build.Cythonize import main; main()", "-i", "-q", "fast.pyx"]
+    python(words, environment(), cwd=victim.directory, check=True)
+    source = "import fast, m\nassert fast.called() == m.called()\nprint('own output')\n"
+    ran = victim.run(source, TOMBS_NAMESPACE="m,app,fast")
+    assert (ran.out, ran.told, ran.rest) == (["own output"], [], "")
+    assert victim.tombs() == ["m.dead"]
+
+
+WEB = "import app\nprint(app.make().test_client().get('/').text)\n"
+LAUNCHERS = {
+    "ddtrace": "from ddtrace.commands.ddtrace_run import main as run; run()",
+    "opentelemetry": ("from opentelemetry.instrumentation.auto_instrumentation import run; run()"),
+}
+QUIET = {
+    "ddtrace": {
+        "DD_TRACE_ENABLED": "false",
+        "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
+        "DD_REMOTE_CONFIGURATION_ENABLED": "false",
+    },
+    "opentelemetry": {
+        "OTEL_TRACES_EXPORTER": "none",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+    },
+}
+SITE = (
+    "def make():\n    from flask import Flask\n    made = Flask('app')\n"
+    "    made.get('/')(called)\n    made.get('/dead')(dead)\n    return made\n"
+    "def called(): return 'own output'\ndef dead(): return 'x'\n"
+)
+
+
+def test_opentelemetry_before_the_launcher(victim: Victim) -> None:
+    """Its launcher in front of `tombs-run`: both start, and its sitecustomize, hidden, is run."""
+    need("opentelemetry")
+    need("opentelemetry.instrumentation")
+    need("flask")
+    victim.write("app.py", SITE)
+    victim.write(
+        "program.py", WEB + "import sys\nassert 'opentelemetry.instrumentation' in sys.modules\n"
+    )
+    env = victim.env(TOMBS_ENABLE="0", PYTHONPATH=f"{ROOT}:{victim.directory}")
+    env |= QUIET["opentelemetry"]
+    words = ["-c", LAUNCHERS["opentelemetry"], *LAUNCHER, "--", sys.executable, "program.py"]
+    done = python(words, env, cwd=victim.directory)
+    assert (done.returncode, done.stdout) == (0, "own output\n"), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "tombs" not in done.stderr
+    assert victim.tombs() == ["app.dead"]
+
+
+def test_ddtrace_behind_the_launcher(victim: Victim) -> None:
+    """Behind `tombs-run` too, where ddtrace is loaded first and runs our sitecustomize."""
+    need("ddtrace")
+    need("flask")
+    victim.write("app.py", SITE)
+    victim.write("program.py", WEB)
+    words = ["-c", LAUNCHERS["ddtrace"], sys.executable, "program.py"]
+    done = python(words, victim.env(**QUIET["ddtrace"]), cwd=victim.directory)
+    assert (done.returncode, done.stdout) == (0, "own output\n"), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "tombs" not in done.stderr
+    assert victim.tombs() == ["app.dead"]
+
+
+def test_sentry(victim: Victim) -> None:
+    """An error is caught and reported with its frames, and the tombs are right."""
+    need("sentry_sdk")
+    need("flask")
+    victim.write("app.py", SITE.replace("return 'own output'", "return 1 / 0"))
+    ran = victim.run(
+        "import sentry_sdk\nevents = []\n"
+        "sentry_sdk.init('http://a@127.0.0.1:9/1', before_send=lambda e, h: events.append(e))\n"
+        "import app\nassert app.make().test_client().get('/').status_code == 500\n"
+        "frames = events[0]['exception']['values'][-1]['stacktrace']['frames']\n"
+        "print(frames[-1]['function'])\n"
+    )
+    assert ran.out == ["called"]
+    assert ran.told == []
+    assert victim.tombs() == ["app.dead"]
+
+
+CLOCKS = {
+    "freezegun": "from freezegun import freeze_time\nwith freeze_time('2001-01-01'):\n",
+    "time_machine": "import time_machine\nwith time_machine.travel(978307200, tick=False):\n",
+}
+
+
+@pytest.mark.parametrize("tool", CLOCKS)
+def test_a_clock_that_is_frozen(victim: Victim, tool: str) -> None:
+    """The program sees its own time; modules and calls within count."""
+    need(tool)
+    ran = victim.run(
+        CLOCKS[tool] + "    import m, datetime\n    m.called()\n"
+        "    print(datetime.datetime.now(datetime.UTC).year)\n"
+    )
+    assert (ran.out, ran.told, ran.rest) == (["2001"], [], "")
+    assert victim.tombs() == ["m.dead"]
+
+
+def test_dask(victim: Victim) -> None:
+    """Tasks in other processes of its own count."""
+    need("dask")
+    need("cloudpickle")
+    ran = victim.run(
+        "import dask, m\n"
+        "if __name__ == '__main__':\n"
+        "    jobs = [dask.delayed(m.called)() for _ in range(4)]\n"
+        "    print(*dask.compute(*jobs, scheduler='processes', num_workers=2))\n"
+    )
+    assert (ran.out, ran.told) == (["1 1 1 1"], [])
+    assert victim.tombs() == ["m.dead"]

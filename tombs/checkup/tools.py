@@ -23,6 +23,7 @@ class Tool(NamedTuple):
         remark: how Tombs gets on with it.
         commands: programs that put it in front of another.
         variables: beginnings of variables that set it up.
+        outside: its command must stand in front of `tombs-run`, not behind it.
     """
 
     name: str
@@ -30,8 +31,10 @@ class Tool(NamedTuple):
     remark: str
     commands: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    outside: bool = False
 
 
+_RUNS: Final = "runs the command"
 _BESIDE = "both work"
 _WRAPS = "both work; what it puts around a function is its own, and not watched"
 _GREEN = "both work, patched before Tombs or after"
@@ -45,7 +48,7 @@ TOOLS: Final = (
     Tool("ddtrace", "ddtrace", _WRAPS, ("ddtrace-run",), ("DD_",)),
     Tool(
         "OpenTelemetry", "opentelemetry.instrumentation", _WRAPS,
-        ("opentelemetry-instrument",), ("OTEL_",),
+        ("opentelemetry-instrument",), ("OTEL_",), outside=True,
     ),
     Tool("Sentry", "sentry_sdk", _WRAPS, (), ("SENTRY_",)),
     Tool("New Relic", "newrelic", "not tried", ("newrelic-admin",), ("NEW_RELIC_",)),
@@ -55,7 +58,7 @@ TOOLS: Final = (
     Tool("typeguard", "typeguard", _CHECKS),
     Tool(
         "numba", "numba",
-        "a function that runs compiled is not entered: it can be a tomb although it is used",
+        "both work; what it compiles isn't seen: of a module that imports it nothing is dead",
     ),
     Tool("Cython", "Cython", "compiled modules can't be watched"),
     Tool("slipcover", "slipcover", "not tried", ("slipcover",)),
@@ -79,15 +82,16 @@ def look_at_tools(
     installed = []
     for tool in TOOLS:
         signs = _signs(tool, program, environ, found)
-        if signs:
+        if tool.outside and _RUNS in signs:
+            section.problem(
+                f"{tool.name}: its sitecustomize takes the place of Tombs' and doesn't run it",
+                f"Put tombs-run behind it: {tool.commands[0]} tombs-run …",
+            )
+        elif signs:
             section.note(f"{tool.name}: {'; '.join(signs)}: {tool.remark}")
         elif tool.module in found["installed"]:
             installed.append(tool)
-    for kind, what in (("trace", "sys.settrace"), ("profile", "sys.setprofile")):
-        if found["hooks"][kind]:
-            section.note(f"{what} is in use before Tombs starts: both work")
-    if found["finders"]:
-        section.note(f"import hooks before Tombs starts: {', '.join(found['finders'])}: both work")
+    _hooks(section, found)
     remarks: dict[str, list[str]] = {}
     for tool in installed:
         remarks.setdefault(tool.remark, []).append(tool.name)
@@ -98,6 +102,15 @@ def look_at_tools(
     return section
 
 
+def _hooks(section: Section, found: Mapping[str, Any]) -> None:
+    """Tell what of the interpreter is in use by somebody, whoever it is."""
+    for kind, what in (("trace", "sys.settrace"), ("profile", "sys.setprofile")):
+        if found["hooks"][kind]:
+            section.note(f"{what} is in use before Tombs starts: both work")
+    if found["finders"]:
+        section.note(f"import hooks before Tombs starts: {', '.join(found['finders'])}: both work")
+
+
 def _signs(
     tool: Tool, program: Program, environ: Mapping[str, str], found: Mapping[str, Any]
 ) -> list[str]:
@@ -105,7 +118,7 @@ def _signs(
     signs = []
     names = {os.path.basename(word) for word in program.words[:1]}
     if names.intersection(tool.commands) or program.script.startswith(f"-m {tool.module}"):
-        signs.append("runs the command")
+        signs.append(_RUNS)
     if tool.module in found["modules"]:
         signs.append("loaded before Tombs starts")
     seen = sorted(name for name in environ if name.startswith(tool.variables)) * bool(

@@ -23,7 +23,7 @@ from tombs.loader.boundary import ours
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType
+    from types import CodeType, FrameType
     from typing import Any, Final, Protocol, TypeVar
 
     from tombs.loader.cache import Entry
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _RUNNERS: Final = frozenset({"exec_module", "_get_module_details"})
 _IMPORTLIB: Final = "<frozen importlib._bootstrap_external>"
 _PYC_HEAD: Final = 16
+_NESTED: Final = 8  # loaders within loaders
 _BY_TIME: Final = bytes(4)  # the flags of a .pyc that is checked by time and size
 
 
@@ -87,7 +88,7 @@ def wrap(loader: object, name: str, engine: Engine) -> None:
     wanted = {name}
 
     def get_code(name: str) -> CodeType | None:
-        if name not in wanted or _getframe(1).f_code.co_name not in _RUNNERS:
+        if name not in wanted or caller_of(_getframe(1)).f_code.co_name not in _RUNNERS:
             code: CodeType | None = original(name)
             return code
         # A loader that is this module's alone is left as it was found.
@@ -111,10 +112,23 @@ def wrap(loader: object, name: str, engine: Engine) -> None:
         return
 
 
+def caller_of(frame: FrameType) -> FrameType:
+    """Give the frame that asks for code, beyond others' wrappers of `get_code` (ddtrace's)."""
+    while frame.f_code.co_name == "get_code" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
 def _working(loader: object) -> object:
-    """Give the loader that loads: importlib.util's LazyLoader has it within."""
-    if type(loader).__name__ == "LazyLoader":
-        return getattr(loader, "loader", loader)
+    """Give the loader that loads: importlib.util's LazyLoader and ddtrace's hook have it within.
+
+    What only hands on `get_code` has none of its own, and the one within asks itself.
+    """
+    for _ in range(_NESTED):
+        inner = getattr(loader, "__dict__", {}).get("loader")
+        if inner is None or hasattr(type(loader), "get_code"):
+            break
+        loader = inner
     return loader
 
 

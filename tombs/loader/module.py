@@ -39,7 +39,8 @@ class Module:
         name: its name, `__main__` for `__mp_main__`.
         code: its code, as compiled; None where only its functions will be found.
         vacate: marks its functions.
-        late: it was loaded before watching began.
+        late: what isn't seen to be called is unknown: it was loaded before watching began, or its
+            functions are compiled to what nobody can watch.
         file: its path, where there is no code to tell it.
     """
 

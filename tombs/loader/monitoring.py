@@ -142,6 +142,8 @@ class Monitoring:
                 elif code.co_filename[:1] != "<":
                     detached(code)
             except Exception as fault:
+                if _getframe is None:  # the interpreter's end has taken our names away
+                    return disable
                 # At the limit of recursion there is no room for a call: only remember it.
                 missed.append(code)
                 if type(fault) is not RecursionError and not own(fault):

@@ -129,6 +129,7 @@ class Populator:
         """Take notice of a module that is about to run, or, late, of one that ran already."""
         self.modules += 1
         name = "__main__" if name == "__mp_main__" else name
+        late = late or (code is not None and compiles(code))
         return Module(name, code, self.make_vacate(), late=late, file=file)
 
     def stranger(self, code: CodeType) -> None:
@@ -325,6 +326,15 @@ class Populator:
         reason = self._shorten.text(reason)
         key = digest(f"unwatched {name}".encode("utf-8", "surrogatepass"))
         return self.graveyard.note(key, "unwatched", name, functions, reason)
+
+
+def compiles(code: CodeType) -> bool:
+    """Tell whether a module imports what makes machine code of its functions: numba.
+
+    What is called there is seen by nobody, so what isn't seen to be called is unknown; and the
+    compiler knows no prologue: a function that has one is an error to it.
+    """
+    return any(name == "numba" or name.startswith("numba.") for name in code.co_names)
 
 
 __all__ = ["Module", "Populator", "place"]

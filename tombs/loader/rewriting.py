@@ -15,6 +15,7 @@ from sys import _getframe
 
 from tombs.loader.boundary import ours
 from tombs.loader.functions import walk
+from tombs.loader.loader import caller_of
 from tombs.loader.module import place
 from tombs.loader.rewrite import rewrite
 
@@ -92,7 +93,7 @@ class Rewriting:
         self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
     ) -> CodeType:
         """Populate a module that is about to run, and give the code to run instead."""
-        names = _globals_to_be(_getframe(2))
+        names = _globals_to_be(caller_of(_getframe(2)))
         if entry is None:
             return self._make(name, code, names, key)
         made = self._populator.module(name, code)
@@ -107,8 +108,9 @@ class Rewriting:
         module = self._populator.module(name, code)
         module.functions = walk(code)
         indexes = {id(function.code): index for index, function in enumerate(module.functions)}
-        changed, module.unknown = rewrite(code, indexes)
-        if not module.unknown:  # what can't be rewritten isn't worth keeping
+        # A late one is another compiler's, which must find its functions as they were written.
+        changed, module.unknown = (code, ()) if module.late else rewrite(code, indexes)
+        if not module.unknown and not module.late:  # what can't be rewritten isn't worth keeping
             module.key = key
             # Now: the code that has run is not what it was.
             module.rewritten = b"" if key is None else dumps(changed)
