@@ -184,6 +184,18 @@ FAULTS = (
         INTERPRETER + "stripped_and_plain_code_are_two_versions",
     ),
     row(
+        "PYTHONPATH changed by the program",
+        "its children are watched where the bootstrap is still on it, and silent where not",
+        INTERPRETER + "a_program_that_changes_pythonpath",
+    ),
+    row("a debug build", "as any other", INTERPRETER + "a_debug_build"),
+    row("a free-threaded build", "refused in one line", INTERPRETER + "a_free_threaded_build"),
+    row(
+        "a run directory and a cache mounted noexec",
+        "nothing changes",
+        PLACES + "a_run_directory_that_nothing_can_be_executed_in",
+    ),
+    row(
         "recursion to the limit",
         "RecursionError as ever; a first call under the rewrite engine needs room for one more",
         INTERPRETER + "recursion_to_the_limit",

@@ -42,6 +42,45 @@ def test_flags_that_change_nothing(victim: Victim, flag: str) -> None:
     assert victim.tombs() == ["m.dead"]
 
 
+def test_a_program_that_changes_pythonpath(victim: Victim) -> None:
+    """Its own children are watched where the bootstrap is still on it; no other one complains."""
+    child = "import sys; sys.path.insert(0, sys.argv[1]); import app; app.called()"
+    victim.write("app.py", "def called(): return 1\ndef dead(): return 2\n")
+    source = (
+        "import os, subprocess, sys, m\nm.called()\n"
+        "path = os.environ['PYTHONPATH']\n"
+        "for changed in (path + os.pathsep + '/no/such', 'CHANGED'):\n"
+        "    env = {**os.environ, 'PYTHONPATH': changed}\n"
+        f"    words = [sys.executable, '-c', {child!r}, sys.argv[1]]\n"
+        "    subprocess.run(words, env=env, check=True)\nprint('own output')\n"
+    )
+    ran = victim.run(source.replace("CHANGED", "/no/such"), str(victim.directory))
+    assert (ran.out, ran.told, ran.rest) == (["own output"], [], "")
+    assert victim.tombs() == ["app.dead", "m.dead"]
+
+
+def test_a_debug_build(victim: Victim) -> None:
+    """Both engines work where the interpreter checks itself."""
+    if not hasattr(sys, "gettotalrefcount"):
+        pytest.skip("this is no debug build")
+    ran = victim.run(USES)
+    assert (ran.out, ran.told, ran.rest) == (["own output"], [], "")
+    assert victim.tombs() == ["m.dead"]
+
+
+def test_a_free_threaded_build(victim: Victim) -> None:
+    """Refused with one line, by the flag that such a build bears; the program runs."""
+    ran = victim.run(
+        "import sys\nif 't' not in sys.abiflags: sys.abiflags = 't'\n"
+        "import tombs\ntombs.start(['m'])\n" + USES,
+        PYTHONPATH=os.pathsep.join((support.ROOT, str(victim.directory))),
+    )
+    assert (ran.out, ran.rest) == (["own output"], "")
+    assert len(ran.told) == 1
+    assert "free-threaded" in ran.told[0]
+    assert victim.graveyards() == []
+
+
 def test_stripped_and_plain_code_are_two_versions(victim: Victim) -> None:
     """What -OO compiles is not what the cache holds of the plain run."""
     for options in ([], ["-OO"], [], ["-OO"]):

@@ -28,6 +28,22 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_directory_that_nothing_can_be_executed_in(
+    tmp_path: Path, small: Path, engine: str
+) -> None:
+    """Mounted noexec: nothing of Tombs is executed from there, and tombs are right."""
+    words = ["mount", "-o", "remount,noexec,nosuid,nodev,size=16m", str(small)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted anew here")
+    victim = Victim(tmp_path, engine)
+    victim.dir = str(small / "run")
+    for _ in range(2):  # the second time with what the cache holds
+        ran = victim.run(USES, TOMBS_CACHE=str(small / "cache"), TOMBS_RUN="app-00000000")
+        assert (ran.out, ran.told, ran.rest) == (["own output"], [], "")
+    assert victim.tombs() == ["m.dead"]
+
+
 def fill(place: Path, keep: int = 0) -> None:
     """Take all the room there is, but for so many bytes."""
     try:
