@@ -19,7 +19,7 @@ import sys
 import time
 
 from tombs import address, rundir
-from tombs.engines import make_vacate, start_engine
+from tombs.engines import start_engine, vacates
 from tombs.errors import TombsError
 from tombs.identity import interpreter
 from tombs.loader.boundary import ours
@@ -150,6 +150,7 @@ class Session:
             self._liveness,
             self.settle,
             self._populator.flush,
+            lambda: self._populator.modules,
             sweep,
             self._nothing_watched,
         )
@@ -199,7 +200,9 @@ class Session:
             guarded(self._undo.pop())
 
     def _make_vacate(self) -> Vacate:
-        return make_vacate(self._engine.name, self.graveyard)
+        """Make the first; the others need only a part of this."""
+        make = self._populator.make_vacate = vacates(self._engine.name, self.graveyard)
+        return make()
 
     def _open_cache(self, where: str | None) -> Cache | None:
         if where is None:

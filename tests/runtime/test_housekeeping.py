@@ -24,11 +24,13 @@ class Keeping:
         self.left = 0
         self.flushed = 0
         self.nothing = 0
+        self.modules = 0
         self.duty = Housekeeping(
             self.graveyard,
             self.liveness,
             self._settle,
             lambda: self._count("flushed"),
+            lambda: self.modules,
             (str(directory), "app"),
             lambda: self._count("nothing"),
         )
@@ -130,3 +132,25 @@ def test_a_sign_of_life_that_can_not_be_given_stops_nothing_else(keeping: Keepin
     keeping.duty.tick(1.0)
     keeping.duty.tick(1.0 + BEAT)
     assert keeping.settled == 2
+
+
+def test_imports_are_waited_for(keeping: Keeping) -> None:
+    """While modules come one after another nothing is made of them; soon after the last it is."""
+    keeping.left = 1
+    for turn in range(20):
+        keeping.modules += 1
+        assert 0 < keeping.duty.tick(100 + turn / 20) <= 0.1 + 1e-6
+    assert keeping.settled == 0
+    keeping.duty.tick(101.2)
+    assert keeping.settled == 1
+
+
+def test_imports_without_an_end_are_not_waited_for(keeping: Keeping) -> None:
+    """A program that loads modules all the time gets its share of the work done meanwhile."""
+    keeping.left = 1
+    for turn in range(200):
+        keeping.modules += 1
+        keeping.duty.tick(100 + turn / 20)
+        if keeping.settled:
+            break
+    assert 5 <= turn / 20 < 6

@@ -20,6 +20,8 @@ _AGAIN: Final = 0.5
 _SLICE: Final = 0.004
 _NOTHING: Final = 0.0002
 _QUIET: Final = 2.0
+_CALM: Final = 0.1  # without a module for so long, imports are taken to be over
+_LONG: Final = 5.0  # imports that go on for longer aren't waited for
 # Time enough for a program to import something; then it is worth a line that nothing is watched.
 NOTHING_AFTER: Final = 60.0
 
@@ -32,6 +34,7 @@ class Housekeeping(Duty):
         liveness: this process's sign of life.
         settle: registers what had to wait, for so many seconds; gives how many modules wait still.
         flush: writes the cache, and lets go of what was read of it.
+        seen: gives how many modules have begun to load.
         swept: the run directory and the application whose old graveyards are removed; None where
             this process opens no files in the background, and leaves the cache for its end.
         nothing: tells that nothing is watched; called once, if so, after a while.
@@ -45,6 +48,7 @@ class Housekeeping(Duty):
         liveness: Liveness,
         settle: Callable[[float], int],
         flush: Callable[[], None],
+        seen: Callable[[], int],
         swept: tuple[str, str] | None,
         nothing: Callable[[], None],
     ) -> None:
@@ -52,6 +56,10 @@ class Housekeeping(Duty):
         self._liveness = liveness
         self._settle = settle
         self._flush = flush
+        self._seen = seen
+        self._modules = 0
+        self._calm_at = 0.0
+        self._importing: float | None = None  # since when
         self._may_open = swept is not None
         self._settle_at = 0.0
         self._tidy_at: float | None = None
@@ -85,9 +93,10 @@ class Housekeeping(Duty):
         return min(self._work(now), self._beat_at - now)
 
     def _work(self, now: float) -> float:
-        """Make images, for a sixth of the time at most: the program is importing, and needs it."""
-        if now < self._settle_at:
-            return self._settle_at - now
+        """Make images once imports are over, for a sixth of the time: it is the program's."""
+        due = max(self._settle_at, self._calm(now))
+        if now < due:
+            return due - now
         began = time.monotonic()
         left = self._settle(_SLICE)
         spent = time.monotonic() - began
@@ -103,6 +112,20 @@ class Housekeeping(Duty):
             self.tidy()
             return BEAT
         return self._tidy_at - now
+
+    def _calm(self, now: float) -> float:
+        """Give when imports can be taken to be over; what has waited for long waits no more."""
+        modules = self._seen()
+        if modules != self._modules:
+            self._modules = modules
+            self._calm_at = now + _CALM
+            if self._importing is None:
+                self._importing = now
+        if now >= self._calm_at:
+            self._importing = None
+        elif self._importing is not None and now >= self._importing + _LONG:
+            return now
+        return self._calm_at
 
     def tidy(self) -> None:
         """Write the cache, and remove old graveyards, once a process.
