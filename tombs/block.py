@@ -25,7 +25,7 @@ from _bisect import bisect_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Final
 
 HEAD = struct.Struct("<IIIIII8x")
@@ -165,8 +165,9 @@ class Image:
         if len(data) < HEAD.size:
             message = "image shorter than its head"
             raise ValueError(message)
-        count, *sizes, _ = HEAD.unpack_from(data)
-        if HEAD.size + 8 * count + 4 * (5 * count + 2) + count + sum(sizes) != len(data):
+        count, module, file, names, lines, _ = HEAD.unpack_from(data)
+        # 29: a hash, five words and a kind each; and of the two rows of offsets one more
+        if HEAD.size + 29 * count + 8 + module + file + names + lines != len(data):
             message = "image lengths don't add up"
             raise ValueError(message)
         self._data = data
@@ -227,15 +228,17 @@ class Image:
         """Give the wire lines of a run of functions: one slice, nothing copied."""
         return self._lines[self._line_at[first] : self._line_at[beyond]]
 
-    def find(self, start: int, qualname: str) -> Iterator[int]:
-        """Yield the indexes of the functions with this first line and qualified name."""
+    def find(self, start: int, qualname: str) -> list[int]:
+        """Give the indexes of the functions with this first line and qualified name."""
         starts = self.starts
         index = bisect_left(starts, start)
         wanted = encode(qualname)
+        found = []
         while index < self.count and starts[index] == start:
-            if self.name(index) == wanted:
-                yield index
+            if self._names[self._name_at[index] : self._name_at[index + 1]] == wanted:
+                found.append(index)
             index += 1
+        return found
 
     def check(self) -> None:
         """Look at every offset.

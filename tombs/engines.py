@@ -51,11 +51,12 @@ def start_engine(
     return rewriting
 
 
-def make_vacate(engine: str, graveyard: Graveyard) -> Vacate:
-    """Make what marks the functions of one module."""
+def vacates(engine: str, graveyard: Graveyard) -> Callable[[], Vacate]:
+    """Give what makes what marks the functions of one module."""
     erase = None
     if engine == "rewrite":
         from tombs.loader import poke  # noqa: PLC0415 - this engine's alone
 
         erase = poke.erase if poke.can_erase() else None
-    return Vacate(graveyard.markers, None, erase, graveyard.history)
+    markers, history = graveyard.markers, graveyard.history
+    return lambda: Vacate(markers, None, erase, history)

@@ -38,10 +38,20 @@ def quote(text: str) -> str:
 
 def line(file: str, start: int, end: int, scope: str | None, function: str) -> str:
     """Render one tomb as a line of the `json` format, with its line feed."""
-    where = f'{{"location": {{"file": {quote(file)}, "start": {start}, "end": {end}}}'
+    return line_of(beginning(file), start, end, scope, function)
+
+
+def beginning(file: str) -> str:
+    """Render what the lines of all functions of a file begin with."""
+    return f'{{"location": {{"file": {quote(file)}, "start": '
+
+
+def line_of(beginning: str, start: int, end: int, scope: str | None, function: str) -> str:
+    """Render one tomb as `line` does, its beginning being there."""
     if scope is None:
-        return f'{where}, "function": {quote(function)}}}\n'
-    return f'{where}, "scope": {quote(scope)}, "function": {quote(function)}}}\n'
+        return f'{beginning}{start}, "end": {end}}}, "function": {quote(function)}}}\n'
+    where = f'{beginning}{start}, "end": {end}}}, "scope": {quote(scope)}'
+    return f'{where}, "function": {quote(function)}}}\n'
 
 
 def function_line(json_line: bytes) -> bytes:

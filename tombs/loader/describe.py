@@ -15,7 +15,7 @@ from binascii import crc32
 from marshal import dumps
 
 from tombs.block import Entry, build
-from tombs.wire import line
+from tombs.wire import beginning, line_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,12 +161,13 @@ def image_in_steps(
     """Make a module's image in steps of a few microseconds, between which others may run."""
     described = yield from _entries(functions)
     lines = []
+    where = beginning(file)
     for entry in described:
         if entry.method:
             scope, _, name = entry.qualname.rpartition(".")
-            lines.append(line(file, entry.start, entry.end, f"{module}.{scope}", name))
+            lines.append(line_of(where, entry.start, entry.end, f"{module}.{scope}", name))
         else:
-            lines.append(line(file, entry.start, entry.end, None, f"{module}.{entry.qualname}"))
+            lines.append(line_of(where, entry.start, entry.end, None, f"{module}.{entry.qualname}"))
         yield False
     yield True  # what follows is one piece
     return build(module, file, described, lines)

@@ -41,11 +41,15 @@ class Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find a wanted module by the finders that follow; None for every other."""
-        finders = list(sys.meta_path)
-        if finders and finders[0] is not self and not self._off:
+        if self._off:
+            return None
+        if sys.meta_path and sys.meta_path[0] is not self:
+            finders = list(sys.meta_path)
             self._come_first()
+        else:
+            finders = sys.meta_path
         verdict = self._namespace.of_name(name)
-        if self._off or (verdict is not None and not verdict.wanted):
+        if verdict is not None and not verdict.wanted:
             return None
         try:
             behind = finders.index(self) + 1

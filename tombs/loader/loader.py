@@ -125,8 +125,11 @@ def _working(loader: object) -> object:
     What only hands on `get_code` has none of its own, and the one within asks itself.
     """
     for _ in range(_NESTED):
+        # That of the type first: to ask an object for its `__dict__` makes one, which stays.
+        if hasattr(type(loader), "get_code"):
+            break
         inner = getattr(loader, "__dict__", {}).get("loader")
-        if inner is None or hasattr(type(loader), "get_code"):
+        if inner is None:
             break
         loader = inner
     return loader

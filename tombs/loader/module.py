@@ -125,7 +125,7 @@ class Module:
         image = self.image
         if image is None:
             return []
-        found = list(image.find(code.co_firstlineno, code.co_qualname))
+        found = image.find(code.co_firstlineno, code.co_qualname)
         if len(found) > 1:
             from tombs.loader.describe import fingerprint  # noqa: PLC0415 - seldom needed
 

@@ -32,6 +32,14 @@ class Verdict:
         return self.wanted
 
 
+_START: Final = Verdict("is part of Tombs, or of Python's start", wanted=False)
+_OUTSIDE: Final = Verdict("falls outside the namespace", wanted=False)
+_STANDARD: Final = Verdict("is of the standard library", wanted=False)
+_PACKAGE: Final = Verdict("is an installed package", wanted=False)
+_COMMAND: Final = Verdict("is an installed command", wanted=False)
+_FIRST_PARTY: Final = Verdict("is first-party code", wanted=True)
+
+
 class Namespace:
     """The dotted prefixes the user chose; without any, all first-party code.
 
@@ -43,8 +51,9 @@ class Namespace:
     __slots__ = ("_excluded", "_library", "_scripts", "_wanted")
 
     def __init__(self, wanted: tuple[str, ...], excluded: tuple[str, ...]) -> None:
-        self._wanted = wanted
-        self._excluded = excluded
+        # Made once: the finder asks for each module that a program imports, ours or not.
+        self._wanted = {one: Verdict(f"is within {one}", wanted=True) for one in wanted}
+        self._excluded = {one: Verdict(f"is excluded by {one}", wanted=False) for one in excluded}
         self._library = os.path.dirname(os.__file__) + os.sep
         self._scripts = os.path.dirname(sys.executable) if sys.executable else ""
 
@@ -52,26 +61,20 @@ class Namespace:
         """Judge a module by its name; None where only its place can tell."""
         top = name.partition(".")[0]
         if top in _OWN:
-            return Verdict("is part of Tombs, or of Python's start", wanted=False)
-        prefix = _match(name, self._excluded)
-        if prefix is not None:
-            return Verdict(f"is excluded by {prefix}", wanted=False)
+            return _START
+        if self._excluded:
+            verdict = _match(name, self._excluded)
+            if verdict is not None:
+                return verdict
         if self._wanted:
-            prefix = _match(name, self._wanted)
-            if prefix is None:
-                return Verdict("falls outside the namespace", wanted=False)
-            return Verdict(f"is within {prefix}", wanted=True)
-        if top in sys.stdlib_module_names:
-            return Verdict("is of the standard library", wanted=False)
-        return None
+            return _match(name, self._wanted) or _OUTSIDE
+        return _STANDARD if top in sys.stdlib_module_names else None
 
     def of_place(self, file: str) -> Verdict:
         """Judge a module, whose name didn't decide, by the file it comes from."""
         if _INSTALLED.intersection(file.split(os.sep)):
-            return Verdict("is an installed package", wanted=False)
-        if file.startswith(self._library):
-            return Verdict("is of the standard library", wanted=False)
-        return Verdict("is first-party code", wanted=True)
+            return _PACKAGE
+        return _STANDARD if file.startswith(self._library) else _FIRST_PARTY
 
     def of_module(self, name: str, file: str) -> Verdict:
         """Judge a module by name and file together."""
@@ -83,22 +86,20 @@ class Namespace:
     def of_script(self, file: str) -> Verdict:
         """Judge the script: it is `__main__`, and is also called what its file is called."""
         stem = os.path.splitext(os.path.basename(file))[0]
-        excluded = _match("__main__", self._excluded) or _match(stem, self._excluded)
-        if excluded is not None:
-            return Verdict(f"is excluded by {excluded}", wanted=False)
+        for name in ("__main__", stem):
+            excluded = _match(name, self._excluded)
+            if excluded is not None:  # a verdict that isn't wanted is false
+                return excluded
         if self._wanted:
-            wanted = _match("__main__", self._wanted) or _match(stem, self._wanted)
-            if wanted is not None:
-                return Verdict(f"is within {wanted}", wanted=True)
-            return Verdict("falls outside the namespace", wanted=False)
-        if os.path.dirname(file) == self._scripts:
-            return Verdict("is an installed command", wanted=False)
-        return self.of_place(file)
+            return _match("__main__", self._wanted) or _match(stem, self._wanted) or _OUTSIDE
+        return _COMMAND if os.path.dirname(file) == self._scripts else self.of_place(file)
 
 
-def _match(name: str, prefixes: tuple[str, ...]) -> str | None:
-    """Find the prefix that a name lies within, on a dot boundary."""
-    for prefix in prefixes:
-        if prefix in ("*", name) or name.startswith(prefix + "."):
-            return prefix
+def _match(name: str, prefixes: dict[str, Verdict]) -> Verdict | None:
+    """Find the prefix that a name lies within, on a dot boundary, and give its verdict."""
+    for prefix, verdict in prefixes.items():
+        if name.startswith(prefix) and name[len(prefix) : len(prefix) + 1] in {"", "."}:
+            return verdict
+        if prefix == "*":
+            return verdict
     return None

@@ -334,7 +334,9 @@ def compiles(code: CodeType) -> bool:
     What is called there is seen by nobody, so what isn't seen to be called is unknown; and the
     compiler knows no prologue: a function that has one is an error to it.
     """
-    return any(name == "numba" or name.startswith("numba.") for name in code.co_names)
+    names = code.co_names
+    # Joined first, since most modules import no such thing, and this is done for each.
+    return "numba" in " ".join(names) and any(name.split(".")[0] == "numba" for name in names)
 
 
 __all__ = ["Module", "Populator", "place"]

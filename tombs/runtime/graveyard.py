@@ -276,19 +276,19 @@ class Graveyard:
     ) -> int:
         """Commit a block; gives where its data lies in the strings region."""
         region = self.region
-        used = region.words[layout.USED]
+        used, base = region.words[layout.USED], self._index.next_slot
         size = layout.round_up(layout.BLOCK_SIZE + len(data), 8)
         if used + size > region.strings - spare:
             raise Refused("strings full", final=True)
         try:
             region.room(used, size)
-            region.slot_room(self._index.next_slot, count)
+            region.slot_room(base, count)
         except OSError as fault:
             # EBADF: the program closes all descriptors at this moment, and there will be another.
             final = fault.errno != errno.EBADF
             raise Refused(f"no room on disk ({fault.strerror})", final=final) from None
         # Somebody who was killed half-way may have left markers in slots that were never committed.
-        first = region.markers_at + self._index.next_slot
+        first = region.markers_at + base
         region.map[first : first + count] = (
             bytes((layout.UNKNOWN if flags & layout.LATE else 0,)) * count
         )
@@ -303,7 +303,7 @@ class Graveyard:
             flags,
             size,
             count,
-            self._index.next_slot,
+            base,
             crc,
             now,
             digest,
@@ -315,7 +315,7 @@ class Graveyard:
         middle = at + layout.BLOCK_SIZE
         region.map[at:middle] = head
         region.map[middle : middle + len(data)] = data
-        region.words[layout.SLOTS_USED] = self._index.next_slot + count
+        region.words[layout.SLOTS_USED] = base + count
         region.words[layout.USED] = used + size  # the commit
         return int(used + layout.BLOCK_SIZE)
 

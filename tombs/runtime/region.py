@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 64 * 1024
 _ROWS: Final = 16 * 1024  # bytes of history at a time: of a thousand functions
+_SAME: Final = _ROWS // layout.ROW.size  # so many slots share them, and a page of markers
 _OPEN: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_ALLOCATION: Final = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 
@@ -182,6 +183,8 @@ class Region:
         Raises:
             OSError: the disk is full.
         """
+        if first and (first - 1) // _SAME == (first + count - 1) // _SAME:
+            return  # the slot before them needed as much
         for at, size, step, end in (
             (self.markers_at, 1, layout.PAGE, self.strings_at),
             (self.history_at, layout.ROW.size, _ROWS, len(self.map)),
