@@ -39,6 +39,17 @@ def interpreter_restored() -> Iterator[None]:
     sys.path_importer_cache.clear()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the tests make from one start to the next apart from what this user has."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["XDG_CACHE_HOME"]
+    if before is not None:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
 @pytest.fixture
 def run() -> Callable[..., CompletedProcess[str]]:
     """Run a child process to its end, or kill it at the deadline."""

@@ -40,6 +40,7 @@ FLOORS = {
     "tombs.gates": 3,
     "tombs.ignore": 3,
     "tombs.inventory": 3,
+    "tombs.listings": 3,
     "tombs.merge": 3,
     "tombs.parallel": 3,
     "tombs.references": 3,

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from tombs import stubs
 from tombs.errors import TombsError
-from tombs.evidence.model import Listed, Source
+from tombs.evidence.model import Listed, Source, digest
 from tombs.evidence.watch import covers
+from tombs.listings import Listings, rows, written
 from tombs.parallel import mapped
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ _BLOCKS: Final[dict[type[ast.AST], tuple[str, ...]]] = {
 
 
 def inventory(
-    directory: str, namespace: Sequence[str], fault: Callable[[str], None]
+    directory: str,
+    namespace: Sequence[str],
+    fault: Callable[[str], None],
+    kept: Listings | None = None,
 ) -> Iterator[Listed]:
     """List the functions of every module in a directory.
 
@@ -51,40 +55,60 @@ def inventory(
         directory: where imports look for the modules, or a package's own directory.
         namespace: dotted prefixes of the modules that are wanted; none wants all.
         fault: told of each file that can't be read, and why.
+        kept: what was listed before; what is new is added to it.
 
     Raises:
         TombsError: there is no such directory.
     """
     if not os.path.isdir(directory):
         raise TombsError(f"{directory}: there is no such directory", "Name the one of the source.")
-    names: list[tuple[str, str]] = []
-    wanted: list[str] = []
-    size = 0
+    kept = Listings(None) if kept is None else kept
+    wanted: list[tuple[str, str, str, tuple[Source, ...] | None]] = []
     for path, file in files(directory):
         name = module_name(file)
-        if namespace and not covers(namespace, name):
-            continue
-        wanted.append(path)
-        names.append((name, file))
+        if not namespace or covers(namespace, name):
+            wanted.append((path, file, name, _known(path, kept)))
+    new = [path for path, _, _, functions in wanted if functions is None]
+    size = 0
+    for path in new:
         with suppress(OSError):
             size += os.path.getsize(path)
-    workers = None if size >= _MUCH else 1
-    for (name, file), (functions, reason), path in zip(
-        names, mapped(_read, wanted, workers), wanted, strict=True
-    ):
-        if reason:
-            fault(f"{path}: can't be read: {reason}")
-        else:
-            yield Listed(name, file, functions)
+    listings = mapped(_read, new, None if size >= _MUCH else 1)
+    for path, file, name, known in wanted:
+        functions = known
+        if functions is None:
+            source, listing, reason = next(listings)
+            if reason:
+                fault(f"{path}: can't be read: {reason}")
+                continue
+            kept.put(source, listing)
+            functions = rows(listing)
+        yield Listed(name, file, functions)
 
 
-def _read(path: str) -> tuple[tuple[Source, ...], str]:
-    """List the functions of a file; and say why it can't be done, where it can't."""
+def _known(path: str, kept: Listings) -> tuple[Source, ...] | None:
+    """Give what a file was found to have before; None where it must be read."""
+    if not kept:
+        return None
     try:
         with open(path, "rb") as opened:
-            return of_source(opened.read()), ""
+            return kept.get(digest(opened.read()))
+    except OSError:
+        return None
+
+
+def _read(path: str) -> tuple[bytes, bytes, str]:
+    """List the functions of a file.
+
+    Returns:
+        The digest of the source, and the listing; or why it can't be done.
+    """
+    try:
+        with open(path, "rb") as opened:
+            source = opened.read()
+        return digest(source), written(of_source(source)), ""
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as found:
-        return (), str(found) or type(found).__name__
+        return b"", b"", str(found) or type(found).__name__
 
 
 def files(directory: str) -> Iterator[tuple[str, str]]:

@@ -87,7 +87,7 @@ def cache(chosen: str | None, directory: str, environ: Mapping[str, str]) -> str
 
     Args:
         chosen: the directory of the settings, `0` for none, or None for the usual place.
-        directory: the run directory, which serves where this user has no home.
+        directory: the run directory, which serves where this user has no home; may be empty.
         environ: where XDG_CACHE_HOME and HOME are looked up.
 
     Returns:
@@ -101,6 +101,8 @@ def cache(chosen: str | None, directory: str, environ: Mapping[str, str]) -> str
         # A home that isn't there is not for us to make.
         there = os.path.isabs(home) and os.path.isdir(home)
         base = os.path.join(home, ".cache") if there else directory
+    if not (chosen or base):
+        return None
     path = os.path.abspath(chosen) if chosen else os.path.join(base, "tombs")
     return path if not os.path.lexists(path) or flaw(path) is None else None
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tombs import rundir
 from tombs.cli.entry import tell
 from tombs.client.graveyards import the_live_one
 from tombs.client.source import load
 from tombs.inventory import inventory
+from tombs.listings import Listings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,9 +69,19 @@ def gather(source: str, directories: Sequence[str] = (), namespace: Sequence[str
 
 def add_inventory(evidence: Evidence, directory: str, namespace: Sequence[str]) -> None:
     """Add what a source tree has; a file that can't be read is told on stderr."""
-    listing = inventory(directory, namespace, lambda fault: tell("tombs", _clean(fault)))
+    kept = Listings(_cache())
+    listing = inventory(directory, namespace, lambda fault: tell("tombs", _clean(fault)), kept)
     for listed in progress(listing, f"reading {directory}"):
         evidence.add(listed)
+    # A cache that can't be written costs time and nothing else.
+    with suppress(OSError):
+        kept.save()
+
+
+def _cache() -> str | None:
+    directories = rundir.find(os.environ.get("TOMBS_DIR") or None, os.environ)
+    run = directories[0] if directories else ""
+    return rundir.cache(os.environ.get("TOMBS_CACHE") or None, run, os.environ)
 
 
 def progress(items: Iterable[Item], label: str, length: int | None = None) -> Iterator[Item]:
