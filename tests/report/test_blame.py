@@ -122,3 +122,14 @@ def test_the_root_of_the_checkout_gives_the_paths(checkout: Path) -> None:
     (checkout / "CODEOWNERS").write_text("/shop/ @shop\n")
     (module,) = (one for one in report(checkout / "shop").modules if one.name == "shop.a")
     assert (module.file, module.owners) == ("shop/a.py", ("@shop",))
+
+
+def test_no_process_is_started_where_there_is_no_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tree of thousands of files would start two for each."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "a.py").write_text(FIRST)
+    made = report(tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("git was asked"))
+    assert list(ages(worth_asking(made.modules))) == [{}]

@@ -186,6 +186,28 @@ def test_ages_come_along() -> None:
     assert told["people"] == ["Ada <b>"]
 
 
+PARTS = {
+    "def f(): pass": "4k1f4.4k",  # the space is coloured as what stands before it
+    "class C(Base): x: int = None": "6k1f11.3b3.4k",
+    "@a.b\nasync def f(self): return": "5d10k1f1.4b3.6k",
+    "if match: type = case.match": "3k7.4b",
+    "match x:\n case 1: y = x": "6k4.5k1n",
+    "f(help, print, a.print)": "8.5b",
+    "1.5e-3 + 0xFF * .5j - 1_000": "6n3.4n3.3n3.5n",
+    "x = rb'a\\'b' # it's\n": "4.9s7c",
+    "x = '''a\n\"'b'''": "4.11s",
+    'x = f"{a}" + "open': "4.6s3.5s",
+    "'open\nx": "6s",
+    "§ = 'ü\U0001f480'": "4.5s",
+}
+
+
+@pytest.mark.parametrize("text", PARTS)
+def test_parts_of_a_source(text: str) -> None:
+    """Each is what a person would call it; what can't be read is text and no fault."""
+    assert highlight.parts(text) == PARTS[text]
+
+
 def test_every_letter_of_the_parts_has_its_colour() -> None:
     """What the lexer tells apart is told apart by the style sheet."""
     letters = {letter for _, letter in highlight._KINDS}

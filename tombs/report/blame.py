@@ -101,11 +101,23 @@ def _changes(blame: Blame, functions: Iterable[Standing]) -> Iterator[tuple[str,
 def _blame(path: str, patience: float, shallow: dict[str, bool]) -> Blame | None:
     folder, name = os.path.split(path)
     if folder not in shallow:
+        if not _in_checkout(folder):
+            return None
         told = _git(folder, ("rev-parse", "--is-shallow-repository"), patience)
         shallow[folder] = told is not None and told.strip() == b"true"
     words = ("blame", "--porcelain", "--no-textconv", "--", name)
     told = _git(folder, words, patience)
     return None if told is None else parse(told, shallow=shallow[folder])
+
+
+def _in_checkout(folder: str) -> bool:
+    """Tell whether git could know anything: two processes for each file of no checkout are many."""
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return False
+        folder = above
+    return True
 
 
 def _git(folder: str, words: tuple[str, ...], patience: float) -> bytes | None:

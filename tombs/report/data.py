@@ -18,6 +18,7 @@ What repeats is a number of a list. Names come cleaned: what does not print is w
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from tombs.evidence.durations import SECOND, show
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tombs.report.tree import Module
 
 SHOWN: Final = 24 << 20  # characters of source that a page carries; beyond, files are left out
-COLORED: Final = 3 << 20  # of these, how many are coloured: that takes a second a million
+COLORED: Final = 2 << 20  # of these, how many are coloured: that takes half a second a million
 _STATES: Final = {state: str(number) for number, state in enumerate(STATES)}
 _ANSWERS: Final = {answer: str(number) for number, answer in enumerate(ANSWERS)}
 
@@ -144,8 +145,10 @@ class Data:
         shown = colored = 0
         comma = ""
         for _, _, number in sorted(wanted):
-            text = text_of(self._report.modules[number].path)
-            if text is None or shown + len(text) > SHOWN:
+            path = self._report.modules[number].path
+            # What has no room isn't read: no file has more characters than bytes.
+            text = text_of(path) if shown + _size(path) <= SHOWN else None
+            if text is None:
                 self.left_out += 1
                 continue
             text = _printable(text)
@@ -176,9 +179,16 @@ def _name(qualname: str, ordinal: int) -> str:
     return clean(qualname if ordinal == 1 else f"{qualname}#{ordinal}")
 
 
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0  # whoever reads it will see
+
+
 def _printable(text: str) -> str:
     """Escape what doesn't print: order marks can make source look other than it is."""
-    if all(line.isprintable() for line in text.expandtabs().split("\n")):
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "\n".join(
         "\t".join(clean(part) for part in line.split("\t")) for line in text.split("\n")

