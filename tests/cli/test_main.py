@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import signal
 import sys
 from importlib.util import find_spec
@@ -79,6 +80,13 @@ def test_a_number_that_a_command_returns_is_its_exit_code() -> None:
     """A gate that fails returns 1; a command that returns nothing is fine."""
     assert invoke(click.Command("gate", callback=lambda: 1), [], "gate") == 1
     assert invoke(click.Command("fine", callback=lambda: None), [], "fine") == 0
+
+
+def test_no_garbage_is_looked_for_while_a_command_runs() -> None:
+    """What it makes it needs; who called it has the collector back."""
+    told: list[bool] = []
+    assert invoke(click.Command("seen", callback=lambda: told.append(gc.isenabled())), [], "x") == 0
+    assert (told, gc.isenabled()) == ([False], True)
 
 
 @pytest.mark.parametrize("size", [1, 100_000])

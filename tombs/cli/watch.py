@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -77,6 +78,7 @@ def command(
         seconds = durations.parse(patience) / durations.SECOND
     except ValueError as fault:
         raise click.BadParameter(f"{patience!r} {fault}", param_hint="--patience") from None
+    gc.enable()  # unlike other commands it may run for weeks
     try:
         view = View()
         events = follow(chosen(source, directory), view, seconds, token_file=token_file())

@@ -126,8 +126,14 @@ class Standings:
         for seen in evidence.modules.values():
             groups.setdefault(self._shown(seen), []).append(seen)
         for name, group in groups.items():
-            group.sort(key=lambda seen: (max(seen.runs.values()), seen.module.file, seen.states))
-            self._load(name, group)
+            self.loaded.add(name)
+            if len(group) == 1:
+                self._load_one(name, group[0])
+            else:
+                group.sort(
+                    key=lambda seen: (max(seen.runs.values()), seen.module.file, seen.states)
+                )
+                self._load(name, group)
         self._watch = Watch(evidence.runs.values(), self.loaded)
         for listed in evidence.listed.values():
             self._list(listed)
@@ -141,9 +147,24 @@ class Standings:
         name = seen.module.name
         return f"{MAIN}({self._scripts[seen.module.file]})" if name == MAIN else name
 
+    def _load_one(self, name: str, seen: Seen) -> None:
+        """Lay flat what was seen of a module that has one variant, as nearly all have."""
+        exposure = self._exposure([seen])
+        code, functions, calls = seen.module.code, seen.module.functions, seen.calls
+        names = numbered([function.qualname for function in functions])
+        for index, (qualname, ordinal) in enumerate(names):
+            function = functions[index]
+            standing = Standing(name, qualname, ordinal)
+            self.functions[identity(name, qualname, ordinal)] = standing
+            _describe(standing, seen, function, seen.states[index])
+            standing.exposure = exposure
+            if function.hash:
+                standing.hashes = ((code, function.hash),)
+            if index in calls:
+                standing.called(calls[index], seen.stacks.get(index))
+
     def _load(self, name: str, group: list[Seen]) -> None:
         """Lay flat what was seen of one module, the newest variant last."""
-        self.loaded.add(name)
         rows: dict[str, list[tuple[Seen, Function, str]]] = {}
         for seen in group:
             functions = seen.module.functions
@@ -166,16 +187,10 @@ class Standings:
         newest, function, state = row[-1]
         for _, _, other in row[:-1]:
             state = join_states(state, other)
-        standing.state = _STATES[state]
-        standing.why = _NOT_ALL_SEEN if standing.state == UNKNOWN else ""
-        standing.file = newest.module.file
-        standing.start, standing.end, standing.method = function[1:4]
+        _describe(standing, newest, function, state)
         standing.exposure = self._exposure([seen for seen, _, _ in row])
-        if len(row) == 1:
-            standing.hashes = ((newest.module.code, function.hash),) if function.hash else ()
-        else:
-            hashes = {(seen.module.code, one.hash) for seen, one, _ in row if one.hash}
-            standing.hashes = tuple(sorted(hashes))
+        hashes = {(seen.module.code, one.hash) for seen, one, _ in row if one.hash}
+        standing.hashes = tuple(sorted(hashes))
 
     def _exposure(self, seen: list[Seen]) -> Exposure:
         key = tuple(map(id, seen))
@@ -233,6 +248,14 @@ class Standings:
                 standing.state, standing.why = UNKNOWN, lacking
                 if counts is not None:
                     counts[1] += 1
+
+
+def _describe(standing: Standing, seen: Seen, function: Function, state: str) -> None:
+    """Take over what one variant of a module says of a function."""
+    standing.state = _STATES[state]
+    standing.why = _NOT_ALL_SEEN if state == model.UNKNOWN else ""
+    standing.file = seen.module.file
+    _, standing.start, standing.end, standing.method, _ = function
 
 
 def numbered(qualnames: Iterable[str]) -> Iterator[tuple[str, int]]:
