@@ -48,6 +48,23 @@ def test_a_call_of_any_variant_is_a_call() -> None:
     assert len(standings.functions["shop.cart:a"].hashes) == 2
 
 
+def test_watching_begins_anew_where_the_code_is_another() -> None:
+    """By the hash of its own code; where that isn't known, or of another Python, it goes on."""
+    one, two = run("shop-1", hours=50), run("shop-2", hours=30)
+    names = {"same": "dead", "changed": "dead", "unhashed": "dead"}
+    old = {"same": "1" * 16, "changed": "1" * 16, "unhashed": ""}
+    new = seen(two, "shop.a", names, own={"same": "1" * 16, "changed": "2" * 16, "unhashed": "3"})
+    later = new._replace(runs={two.key: two.created + HOUR})
+    functions = Standings(
+        Evidence([one, two, seen(one, "shop.a", names, own=old), later])
+    ).functions
+    hours = {one.qualname: one.exposure.watched // HOUR for one in functions.values()}
+    assert hours == {"same": 50, "changed": 29, "unhashed": 50}
+    other = seen(one, "shop.a", names, own=old, code="3000")
+    functions = Standings(Evidence([one, two, other, later])).functions
+    assert {one.exposure.watched // HOUR for one in functions.values()} == {50}
+
+
 def test_one_run_that_could_not_see_is_enough_against_dead() -> None:
     """Watched by one run and not by another: nobody knows."""
     one, two = run("shop-1"), run("shop-2")

@@ -188,7 +188,13 @@ class Standings:
         for _, _, other in row[:-1]:
             state = join_states(state, other)
         _describe(standing, newest, function, state)
-        standing.exposure = self._exposure([seen for seen, _, _ in row])
+        standing.exposure = self._exposure(
+            [
+                seen
+                for seen, one, _ in row
+                if not _changed((seen.module.code, one.hash), (newest.module.code, function.hash))
+            ]
+        )
         hashes = {(seen.module.code, one.hash) for seen, one, _ in row if one.hash}
         standing.hashes = tuple(sorted(hashes))
 
@@ -256,6 +262,16 @@ def _describe(standing: Standing, seen: Seen, function: Function, state: str) ->
     standing.why = _NOT_ALL_SEEN if state == model.UNKNOWN else ""
     standing.file = seen.module.file
     _, standing.start, standing.end, standing.method, _ = function
+
+
+def _changed(was: tuple[str, str], now: tuple[str, str]) -> bool:
+    """Tell whether a function's code is known to be another: then it was not watched as it is now.
+
+    Args:
+        was: the bytecode, and the hash of its own code; what is empty isn't known.
+        now: the same of the newest.
+    """
+    return was[0] == now[0] and was[1] != now[1] and bool(was[0] and was[1] and now[1])
 
 
 def numbered(qualnames: Iterable[str]) -> Iterator[tuple[str, int]]:
