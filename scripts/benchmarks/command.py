@@ -14,6 +14,7 @@ from benchmarks import machine
 from benchmarks.bench import Bench
 from benchmarks.environment import ROOT, Environment
 from benchmarks.faults import BenchError
+from benchmarks.part_epochs import epochs
 from benchmarks.part_latency import latency
 from benchmarks.part_load import load
 from benchmarks.part_memory import memory
@@ -38,6 +39,7 @@ PARTS: dict[str, tuple[Callable[[Bench], None], str]] = {
     "workers": (workers, "two processes that call the same functions"),
     "socket": (socket, "100,000 tombs over the socket, and from the file"),
     "latency": (latency, "requests while tombs are fetched once a second"),
+    "epochs": (epochs, "requests with an epoch of a minute; what it costs a function"),
 }
 
 

@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.bench import INSIDE
@@ -15,6 +16,8 @@ from benchmarks.faults import BenchError
 from benchmarks.pairs import Spread, alternate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchmarks.bench import Bench, Sample
 
 _DJANGO = "django"
@@ -63,7 +66,21 @@ def _served(bench: Bench, plain: dict[str, str], watched: dict[str, str]) -> Non
 
 
 def _serve(bench: Bench, environ: dict[str, str]) -> Sample:
-    """Start gunicorn with two workers, ask it for some seconds, end it."""
+    """Start gunicorn, ask it for some seconds, end it."""
+    with serving(bench, environ) as port:
+        seconds = str(bench.times(4, 2))
+        script = os.path.join(INSIDE, "client.py")
+        client = [sys.executable, script, port, seconds, environ["BENCH_COOKIE"]]
+        return {"each": float(bench.call(client, bench.plain()))}
+
+
+@contextmanager
+def serving(bench: Bench, environ: dict[str, str]) -> Iterator[str]:
+    """Have gunicorn serve with two workers until the block is left; gives its port.
+
+    Raises:
+        BenchError: it doesn't, or the block failed; with what it said.
+    """
     place = bench.path("gunicorn")
     gunicorn = os.path.join(os.path.dirname(bench.environment.python), "gunicorn")
     ready = os.path.join(place, "ready")
@@ -75,16 +92,7 @@ def _serve(bench: Bench, environ: dict[str, str]) -> Sample:
     with open(os.path.join(place, "log"), "w+", encoding="utf-8") as log:
         server = subprocess.Popen(command, env=environ | more, stdout=log, stderr=log)
         try:
-            port = _port(fifo, server)
-            seconds = str(bench.times(4, 2))
-            client = [
-                sys.executable,
-                os.path.join(INSIDE, "client.py"),
-                port,
-                seconds,
-                environ["BENCH_COOKIE"],
-            ]
-            each = float(bench.call(client, bench.plain()))
+            yield _port(fifo, server)
         except BenchError as fault:
             log.seek(0)
             raise BenchError("gunicorn did not serve", fault.output + log.read()) from None
@@ -92,7 +100,6 @@ def _serve(bench: Bench, environ: dict[str, str]) -> Sample:
             server.terminate()
             server.wait(30)
             os.close(fifo)
-    return {"each": each}
 
 
 def _port(fifo: int, server: subprocess.Popen[bytes]) -> str:

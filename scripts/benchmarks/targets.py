@@ -34,6 +34,9 @@ TARGETS: dict[str, tuple[str, Target, Target]] = {
     "socket.time": ("100,000 tombs over the socket", Target(400), Target(400)),
     "socket.write": ("smallest write but the last", Target(16384, "≥"), Target(16384, "≥")),
     "latency.fetched": ("request p99 while fetched once a second", Target(1.10), Target(1.10)),
+    "epochs.p99": ("request p99 with an epoch of a minute, to none", Target(1.02), Target(1.02)),
+    "epochs.each": ("gunicorn: time for a request with such an epoch, to none",
+                    Target(1.02), Target(1.02)),
 }  # fmt: skip
 
 
