@@ -45,6 +45,7 @@ Field by field:
      104  u64 seen: ns of the newest heartbeat
      112  u64 ended: ns of the last orderly end, 0 while none
      120  u64 paused: ns, of the time between created and seen, when nobody watched
+     128  u64 steady: ns by the monotonic clock at the newest heartbeat, 0 where it isn't known
      256      the identity, JSON in UTF-8
 """
 
@@ -71,6 +72,7 @@ DROPPED = 96 // 8
 SEEN = 104 // 8
 ENDED = 112 // 8
 PAUSED = 120 // 8
+STEADY = 128 // 8  # beyond HEADER: only who writes heartbeats reads it
 
 POPULATED = 0
 VACATED = 1

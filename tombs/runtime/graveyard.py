@@ -11,11 +11,10 @@ that every reader can say what isn't known.
 from __future__ import annotations
 
 import errno
-import os
-import time
 
 from tombs import layout, streams
 from tombs.block import encode, image_count
+from tombs.runtime import watching
 from tombs.runtime.history import WORDS, History
 from tombs.runtime.index import Index, Record
 from tombs.runtime.served import Served
@@ -35,7 +34,8 @@ _PATIENCE: Final = 0.05
 # The end of the strings region is kept for notes, so that "strings full" can still be written down:
 # a sixteenth of it, but at least this much.
 _FOR_NOTES: Final = 16 * 1024
-_PAUSE: Final = 300 * 10**9  # without a sign of life for so long, nobody watched
+# Stacks are worth less than modules: a thousand at most, and none in the last quarter of it.
+STACKS: Final = 1000
 
 
 class Refused(Exception):  # noqa: N818 - an outcome, not a fault
@@ -122,8 +122,10 @@ class Graveyard:
                 if stack.first and stack.when - self._index.registered(stack.slot) < self.returned:
                     continue  # its module was loaded a moment ago
                 data = stack.json(self.shorten)
+                spare = max(_FOR_NOTES, self.region.strings >> 2)
                 try:
-                    self._append(layout.STACK, 0, 0, bytes(16), data, _FOR_NOTES)
+                    if self._index.stacks < STACKS:
+                        self._append(layout.STACK, 0, 0, bytes(16), data, spare)
                 except Refused:
                     continue
                 self._index.refresh()
@@ -175,7 +177,10 @@ class Graveyard:
             at = self._append(
                 layout.MODULE, layout.LATE if late else 0, count, digest, image, spare, crc
             )
-            return self._index.appended(at, len(image), count, digest, time.time_ns())
+            record = self._index.appended(
+                at, len(image), count, digest, watching.moment(self.region)
+            )
+            return self._found(record, late=late)
         finally:
             self.lock.release()
 
@@ -296,7 +301,7 @@ class Graveyard:
             from binascii import crc32  # noqa: PLC0415 - not before something is written
 
             crc = crc32(data)
-        now = time.time_ns()
+        now = watching.moment(region)
         head = layout.BLOCK.pack(
             layout.BLOCK_MAGIC,
             kind,
@@ -328,9 +333,7 @@ class Graveyard:
         """Count this process among those that took part."""
         if self.lock.acquire(deadline):
             try:
-                self._pause()
-                self.region.words[layout.PROCESSES] += 1
-                self.region.words[layout.ENDED] = 0
+                watching.join(self.region)
             finally:
                 self.lock.release()
 
@@ -354,31 +357,12 @@ class Graveyard:
             self.lock.release()
 
     def beat(self) -> None:
-        """Write down that the run lives now; a clock that was set back changes nothing."""
-        words = self.region.words
-        if time.time_ns() - words[layout.SEEN] > _PAUSE and self.lock.acquire(0.0):
-            try:
-                self._pause()
-            finally:
-                self.lock.release()
-        words[layout.SEEN] = max(words[layout.SEEN], time.time_ns())
-        try:
-            os.utime(self.region.fd())  # stores into a mapping don't show in the file's times
-        except OSError:  # it was removed, or the right to it was given up
-            return
-
-    def _pause(self) -> None:
-        """Count the time when nobody watched: all had ended, or the machine slept."""
-        words = self.region.words
-        now = time.time_ns()
-        if now - words[layout.SEEN] > _PAUSE:
-            words[layout.PAUSED] += now - words[layout.SEEN]
-            words[layout.SEEN] = now
+        """Write down that the run lives now."""
+        watching.beat(self.region, self.lock)
 
     def end(self) -> None:
         """Write down an orderly end."""
-        self.beat()
-        self.region.words[layout.ENDED] = self.region.words[layout.SEEN]
+        watching.end(self.region, self.lock)
 
     def close(self) -> None:
         """Give the descriptors back; the markers stay for as long as code may store them."""

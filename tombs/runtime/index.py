@@ -51,6 +51,7 @@ class Index:
         "noted",
         "pending",
         "records",
+        "stacks",
     )
 
     def __init__(self, region: Region) -> None:
@@ -60,6 +61,7 @@ class Index:
         self.known: dict[bytes, Record] = {}
         self.noted: set[bytes] = set()
         self.drops = 0
+        self.stacks = 0  # how many there are
         self.pending: list[tuple[int, bytes]] = []
         self._places: set[bytes] = set()
         self._placed = 0
@@ -112,6 +114,8 @@ class Index:
             elif block.kind == layout.PENDING:
                 flag = region.strings_at + block.at + layout.SETTLED_AT
                 self.pending.append((flag, bytes(block.data)))
+            elif block.kind == layout.STACK:
+                self.stacks += 1
             elif block.kind == layout.NOTE:
                 self.noted.add(block.digest)
                 self.drops += bytes(block.data[: len(_DROPPED)]) == _DROPPED
