@@ -26,6 +26,7 @@ FLOORS = {
     "tombs.identity": 1,
     "tombs.layout": 1,
     "tombs.lengths": 1,
+    "tombs.patterns": 1,
     "tombs.secret": 1,
     "tombs.shorten": 1,
     "tombs.streams": 1,

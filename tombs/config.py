@@ -169,6 +169,12 @@ OPTIONS: Final = (
         "keep the stack of who calls a function that was not called for so long; `0` is off",
         values.length,
     ),
+    Option(
+        ("--trap",), "PATTERN", "none", (),
+        "keep the stack of who first calls a function of such a name (`shop.legacy.**`), however"
+        " long it was not called",
+        values.pattern, multiple=True,
+    ),
 )  # fmt: skip
 
 
@@ -194,6 +200,7 @@ class Settings:
     keep: bool
     epoch: int  # seconds, 0 off
     returned: int  # seconds, 0 off
+    trap: tuple[str, ...]
 
     def __init__(self, settled: Mapping[str, object]) -> None:
         for option in OPTIONS:

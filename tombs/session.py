@@ -28,6 +28,7 @@ from tombs.loader.late import Late
 from tombs.loader.loaded import arm_loaded, first_of
 from tombs.loader.namespace import Namespace
 from tombs.loader.populate import Populator
+from tombs.patterns import Patterns
 from tombs.runtime import ending, forking, leaving, opening
 from tombs.runtime.background import Background
 from tombs.runtime.descriptors import held
@@ -116,6 +117,7 @@ class Session:
         self._undo.append(self.graveyard.close)
         self.graveyard.returned = settings.returned * 10**9
         self.graveyard.shorten = shorten.path
+        self.graveyard.traps = Patterns(settings.trap)
         self._liveness = Liveness(self.graveyard.path)
         self._undo.append(self._liveness.leave)
         cache = rundir.cache(settings.cache, directory, environ)

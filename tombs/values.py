@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tombs import address, lengths
+from tombs import address, lengths, patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,6 +141,14 @@ def length(text: str) -> int:
     """Read a length of time, in seconds."""
     number = whole(text)  # of seconds, as `to_environ` writes them
     return lengths.parse(text) // lengths.SECOND if number is None else number
+
+
+def pattern(text: str) -> str:
+    """Read a pattern of dotted names."""
+    fault = patterns.check(text)
+    if fault or "#" in text:
+        raise ValueError(fault or "is no pattern: functions of equal names are marked together")
+    return text
 
 
 def epoch(text: str) -> int:

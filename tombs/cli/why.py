@@ -106,9 +106,18 @@ def _told(standing: Standing, paths: Paths) -> Iterator[str]:
         yield f"  {asked}"
     if standing.call is not None:
         yield from (f"  {line}" for line in call_lines(standing.call))
-    if standing.stack is not None:
-        yield f"  back from the dead {moment(standing.stack.at)}, called by"
-        for file, name, at in standing.stack.frames:
+    yield from _callers(standing)
+
+
+def _callers(standing: Standing) -> Iterator[str]:
+    """Say who called it when it was marked, or came back from the dead."""
+    if standing.stack is None:
+        return
+    first = standing.call is not None and standing.stack.at <= standing.call.first
+    when = "first called" if first else "back from the dead"
+    yield f"  {when} {moment(standing.stack.at)}, by"
+    for number, (file, name, at) in enumerate(standing.stack.frames):
+        if number or name != standing.qualname:  # the first frame is its own
             yield f"    {clean(file)}:{at} in {clean(name)}"
 
 

@@ -21,17 +21,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tombs import patterns
 from tombs.evidence import durations
+from tombs.patterns import EVERYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Final
 
     from tombs.evidence.exposure import Exposure
-
-EVERYWHERE: Final = "**"
-_REFUSED: Final = re.compile(r"[?:\[\]\s]")
-_RULES: Final = "a pattern is dotted parts; * is one part, ** any number of them"
 
 
 class Window(NamedTuple):
@@ -60,11 +58,9 @@ def window(pattern: str, length: str, by: str) -> Window:
     Raises:
         ValueError: the pattern or the length is none.
     """
-    parts = pattern.split(".")
-    if not pattern.isprintable() or _REFUSED.search(pattern) or not all(parts):
-        raise ValueError(f"{pattern!r} is no pattern; {_RULES}")
-    if any(EVERYWHERE in part and part != EVERYWHERE for part in parts):
-        raise ValueError(f"{pattern!r} is no pattern: ** is a part by itself; {_RULES}")
+    fault = patterns.check(pattern)
+    if fault:
+        raise ValueError(f"{pattern!r} {fault}")
     try:
         return Window(durations.parse(length), pattern, by)
     except ValueError as fault:

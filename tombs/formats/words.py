@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tombs.evidence.durations import moment, show
 from tombs.evidence.standing import DEAD, STATES
-from tombs.evidence.windows import EVERYWHERE
+from tombs.patterns import EVERYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from tombs.loader.cache import Cache, Entry
     from tombs.loader.module import Vacate
+    from tombs.patterns import Patterns
 
     class Allotted(Protocol):
         """A registered module."""
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     class Graveyard(Protocol):
         """What populating asks of the graveyard."""
+
+        traps: Patterns  # names of functions whose first caller is waited for
 
         def register(
             self,
@@ -147,7 +150,8 @@ class Populator:
         # sys.modules must not find it changing.
         from tombs.loader import describe  # noqa: F401, PLC0415 - not where all is known
 
-        module.pending = self.graveyard.pend(module.name, self._shorten.path(module.file))
+        if not self.graveyard.traps.reach(module.name):  # else nobody would see who calls
+            module.pending = self.graveyard.pend(module.name, self._shorten.path(module.file))
         if module.pending is None:
             self.populate(module)
             return False

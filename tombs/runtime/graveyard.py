@@ -14,6 +14,7 @@ import errno
 
 from tombs import layout, streams
 from tombs.block import encode, image_count
+from tombs.patterns import Patterns
 from tombs.runtime import watching
 from tombs.runtime.history import WORDS, History
 from tombs.runtime.index import Index, Record
@@ -62,7 +63,7 @@ class Graveyard:
 
     __slots__ = (
         *("_history", "_index", "_markers", "_served"),
-        *("epochs", "lock", "region", "returned", "shorten"),
+        *("epochs", "lock", "region", "returned", "shorten", "traps"),
     )
 
     def __init__(self, region: Region, lock: FileLock) -> None:
@@ -75,6 +76,7 @@ class Graveyard:
         self.epochs = False  # whether functions will be armed again
         self.shorten: Callable[[str], str] = str  # makes a path what is written down
         self.returned = 0  # nanoseconds after which a call is worth its stack
+        self.traps = Patterns()  # names whose first caller is waited for
 
     @property
     def path(self) -> str:
@@ -188,6 +190,14 @@ class Graveyard:
         if late:  # watched from its beginning elsewhere, but here it was called unseen
             for slot in range(record.base, record.base + record.image.count):
                 self.unknown(slot)
+        name = record.image.module
+        if self.traps.reach(name):
+            image, base = record.image, record.base
+            self.history.trapped |= {
+                base + index
+                for index in range(image.count)
+                if self.traps.fit(f"{name}.{image.qualname(index)}")
+            }
         return record
 
     def pend(self, module: str, file: str) -> int | None:

@@ -36,6 +36,7 @@ _TURNS: Final = 255
 _MOST: Final = 0xFFFFFFFF
 RETURNED_MOST: Final = 64  # stacks a process keeps until they are written down
 _FRAMES: Final = 8
+_NONE: Final[frozenset[int]] = frozenset()
 _REPLAYS: Final = ("place", "settle", "settled", "register")
 _OURS: Final = ("tombs.runtime.", "tombs.loader.")
 
@@ -48,7 +49,7 @@ class Stack:
         now: seconds since the graveyard's creation, 1 at least.
         when: the same moment, nanoseconds since the epoch.
         frames: file, function and line: the function itself, its caller, and so on.
-        first: it was never called before.
+        first: it was never called before, and nobody waits for its first call.
     """
 
     __slots__ = ("_frames", "first", "now", "slot", "when")
@@ -87,6 +88,7 @@ class History:
 
     __slots__ = (
         "_base", "_counted", "_fresh", "_returned", "_rows", "_turn", "_turns", "codes", "stacks",
+        "trapped",
     )  # fmt: skip
 
     def __init__(
@@ -101,6 +103,7 @@ class History:
         self._returned = returned
         self.codes: list[CodeType] | None = [] if codes else None
         self.stacks: list[Stack] = []
+        self.trapped: frozenset[int] = _NONE  # slots whose first caller is waited for
 
     @property
     def created(self) -> int:
@@ -119,7 +122,9 @@ class History:
         rows = self._rows
         now = min(max(1, int(time()) - self._base), _MOST)
         last = rows[at + LAST]
-        if self._returned and now - last > self._returned:
+        if not last and slot in self.trapped:
+            self._keep(slot, now, first=False)
+        elif self._returned and now - last > self._returned:
             self._keep(slot, now, first=not last)
         if not rows[at + FIRST]:
             rows[at + FIRST] = now
