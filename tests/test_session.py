@@ -157,7 +157,7 @@ def test_a_directory_that_can_not_be_used_is_told(program: Program) -> None:
 
 FAILURES = {
     "the graveyard": ("tombs.runtime.opening.open_graveyard", "OSError(28, 'No space left')"),
-    "the sign of life": ("tombs.session.Liveness", "OSError(24, 'Too many open files')"),
+    "the sign of life": ("tombs.runtime.opening.Liveness", "OSError(24, 'Too many open files')"),
     "the finder": ("tombs.session.Finder.install", "RuntimeError('a bug')"),
     "modules that are loaded": ("tombs.session.arm_loaded", "KeyError('a bug')"),
     "the thread": ("tombs.session.Background.start", 'RuntimeError("can\'t start new thread")'),

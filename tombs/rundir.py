@@ -24,7 +24,7 @@ SERVE = ".serve"
 SOCKET = ".sock"
 HISTORY = ".history.gz"  # of a kept graveyard: its old generations
 KEPT = "@"
-SUFFIXES = (GRAVEYARD, LOCK, SERVE, SOCKET)
+SUFFIXES = (GRAVEYARD, SERVE, SOCKET, LOCK)  # in the order in which they are removed
 
 # Whoever may write there: what is found is used only if it is ours.
 _SHARED = "/dev/shm"  # noqa: S108
@@ -193,6 +193,37 @@ def graveyards(directory: str) -> list[str]:
 def stem(path: str) -> str:
     """Give the path that a graveyard's companions (lock, socket) begin with."""
     return path[: -len(GRAVEYARD)]
+
+
+def remove(path: str, held: int) -> bool:
+    """Remove a graveyard and its companions, which nobody else can be about to open then.
+
+    Args:
+        path: the file.
+        held: its descriptor, by which the caller holds the file's lock alone.
+
+    Returns:
+        Whether it is removed; not where another file stands there by now, or where somebody
+        registers or makes one at this moment.
+    """
+    import fcntl  # noqa: PLC0415 - only where something is removed
+
+    first = stem(path)
+    lock = os.open(first + LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(held), os.stat(path, follow_symlinks=False)):
+            return False
+        for suffix in SUFFIXES:
+            try:
+                os.unlink(first + suffix)
+            except FileNotFoundError:
+                continue
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 def generations(directory: str, name: str) -> list[str]:

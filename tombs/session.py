@@ -34,7 +34,7 @@ from tombs.runtime.background import Background
 from tombs.runtime.descriptors import held
 from tombs.runtime.graveyard import Refused
 from tombs.runtime.housekeeping import Housekeeping
-from tombs.runtime.locks import Leader, Liveness
+from tombs.runtime.locks import Leader
 from tombs.runtime.say import say
 from tombs.shorten import Shorten
 
@@ -108,18 +108,16 @@ class Session:
             run, settings.namespace, settings.exclude, settings.engine, settings.release
         )
         who["command"] = shorten.text(str(who["command"]))
-        self.graveyard, made = opening.open_graveyard(
+        self.graveyard, self._liveness, made = opening.take_part(
             self._stem, settings.slots, settings.strings, who, kept=settings.kept
         )
         # A kept graveyard may be there from an earlier start; whose first process is this one.
         starter = environ.get("TOMBS_PID") or str(os.getpid())
         self._first = made or (settings.kept and starter == str(os.getpid()))
-        self._undo.append(self.graveyard.close)
+        self._undo += (self.graveyard.close, self._liveness.leave)
         self.graveyard.returned = settings.returned * 10**9
         self.graveyard.shorten = shorten.path
         self.graveyard.traps = Patterns(settings.trap)
-        self._liveness = Liveness(self.graveyard.path)
-        self._undo.append(self._liveness.leave)
         cache = rundir.cache(settings.cache, directory, environ)
         self._populator = Populator(
             self.graveyard,

@@ -15,14 +15,12 @@ from tombs.block import digest
 from tombs.client import kept
 from tombs.client.source import load
 from tombs.evidence.standing import ALIVE, DEAD, Standings
-from tombs.runtime.locks import Liveness
-from tombs.runtime.opening import identity, open_graveyard, stem
+from tombs.runtime import opening
+from tombs.runtime.opening import identity, stem
 from tombs.snapshot import read
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tombs.runtime.graveyard import Graveyard
 
 NAMES = ("a", "b", "c")
 
@@ -33,12 +31,9 @@ class Process:
     def __init__(self, directory: Path, release: str, changed: str = "") -> None:
         run = rundir.kept_id("web", release, ("m",))
         who = identity(run, ["m"], [], "auto", release)
-        made: tuple[Graveyard, bool] = open_graveyard(
-            stem(str(directory), run), 100, 64 << 10, who, kept=True
-        )
         self.run = run
-        self.graveyard, self.first = made
-        self.liveness = Liveness(self.graveyard.path)
+        made = opening.take_part(stem(str(directory), run), 100, 64 << 10, who, kept=True)
+        self.graveyard, self.liveness, self.first = made
         self.graveyard.join()
         # A release changes the body of one function.
         source = "".join(f"def {name}(): return {name == changed}\n" for name in NAMES)

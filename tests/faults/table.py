@@ -146,6 +146,20 @@ FAULTS = (
     row("names that aren't UTF-8", "valid lines", PLACES + "names_that_are_not_utf_8"),
     row("the clock set back", "times never go back", PLACES + "a_clock_that_is_set_back"),
     row(
+        "the clock set ahead, the machine asleep or started anew",
+        "no longer watched for it",
+        "runtime/test_watching.py::test_a_clock_that_jumps_ahead_lengthens_nothing",
+        "runtime/test_watching.py::test_sleep_and_a_new_start_of_the_machine",
+    ),
+    row(
+        "a graveyard compacted or swept while its release starts",
+        "the start begins anew, nothing is lost",
+        "client/test_kept_races.py::test_a_start_whose_graveyard_is_taken_away_begins_anew",
+        "client/test_kept_races.py::test_two_starts_of_a_release_that_is_taken_away",
+        "client/test_kept_races.py::test_a_start_between_reading_and_removing",
+        "client/test_kept_races.py::test_a_sweep_takes_no_graveyard_from_a_start",
+    ),
+    row(
         "a poisoned cache: cut, flipped, another Python's, somebody else's, open to others",
         "ignored and made anew, never executed",
         FILES + "a_spoiled_pack_is_ignored_and_made_anew",

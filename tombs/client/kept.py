@@ -5,17 +5,17 @@ is whole in itself, so that two releases that run side by side during a deployme
 a program is started, generations that have ended are united into `NAME.history.gz`, a saved
 snapshot, but for the newest few; the file is there, whole, before any of them is removed, and
 uniting the same evidence twice changes nothing. So a process that is killed in between loses
-nothing.
+nothing, and a generation that goes on in between is left for another time.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tombs import rundir
+from tombs.client.graveyards import alive
 from tombs.client.source import load
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files, saved, taken
@@ -65,39 +65,43 @@ def _unite(directory: str, name: str, run: str, history: str) -> int:
     if not old:
         return 0
     evidence = load(history) if os.path.exists(history) else Evidence()
-    united = []
-    try:
-        for path in old:
-            held = _alone(path)
-            if held is None:
-                continue
-            united.append((path, held))
-            for item in taken.items(read(path)):
+    found = {}
+    for path in old:
+        own = _ended(path)
+        if own is not None:
+            found[path] = own
+            for item in own.items():
                 evidence.add(item)
+    if found:
         files.write(history, saved.write(_bounded(evidence)))
-        for path, _ in united:
-            for suffix in rundir.SUFFIXES:
-                with suppress(FileNotFoundError):
-                    os.unlink(rundir.stem(path) + suffix)
-    finally:
-        for _, held in united:
-            os.close(held)
-    return len(united)
+    return sum(_remove(path, own) for path, own in found.items())
 
 
-def _alone(path: str) -> int | None:
-    """Take a graveyard for oneself, so that no process begins in it; None where it can't be had."""
+def _ended(path: str) -> Evidence | None:
+    """Give the evidence of a generation that has ended; None where it lives or can't be read."""
     try:
-        read(path)
+        return None if alive(path) else Evidence(taken.items(read(path)))
+    except GraveyardError:
+        return None
+
+
+def _remove(path: str, united: Evidence) -> bool:
+    """Remove a generation, unless it is more by now than what was united.
+
+    A start of its release may have come in between; it may even have ended again.
+    """
+    try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except (OSError, GraveyardError):
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        return False
+    try:
+        # From here on a start of this release waits: for as long as it takes to read the file.
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Evidence(taken.items(read(path))) == united and rundir.remove(path, fd)
+    except (OSError, GraveyardError):
+        return False
+    finally:
         os.close(fd)
-        return None
-    return fd
 
 
 def _bounded(evidence: Evidence) -> Evidence:

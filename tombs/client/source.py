@@ -46,12 +46,20 @@ def load(source: str, timeout: float = _TIMEOUT, token_file: str | None = None) 
     Raises:
         TombsError: it can't be reached or read, with its name and, where it has lines, the line.
     """
-    evidence = Evidence()
     known: Known = {}
-    for one in _named(source) or [source]:
-        for item, key in items(one, known, timeout, token_file):
-            evidence.add(item, key)
-    return evidence
+    while True:
+        named = _named(source)
+        evidence = Evidence()
+        try:
+            for one in named or [source]:
+                for item, key in items(one, known, timeout, token_file):
+                    evidence.add(item, key)
+        except GraveyardError:
+            # A generation that became history since they were listed is found there.
+            if set(_named(source)) >= set(named):
+                raise
+        else:
+            return evidence
 
 
 def _named(source: str) -> list[str]:

@@ -65,6 +65,13 @@ class Held:
         """Whether another descriptor is, or was, of the same file."""
         return self._identity == other._identity
 
+    def at(self, path: str) -> bool:
+        """Whether a path leads to the same file; a descriptor that was closed need not be ours."""
+        try:
+            return identity(os.stat(path, follow_symlinks=False)) == self._identity
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close it, if it still is ours."""
         if self.ok():

@@ -92,14 +92,6 @@ def sweep(directory: str, family: str, now: float | None = None) -> list[str]:
 def _remove(path: str) -> bool:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        if not try_alone(fd):
-            return False
-        stem = rundir.stem(path)
-        for suffix in rundir.SUFFIXES:
-            try:
-                os.unlink(stem + suffix)
-            except FileNotFoundError:
-                continue
-        return True
+        return try_alone(fd) and rundir.remove(path, fd)
     finally:
         os.close(fd)

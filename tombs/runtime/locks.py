@@ -135,6 +135,11 @@ class FileLock:
             else:
                 return True
 
+    def there(self) -> bool:
+        """Tell whether others who take the lock take the same: its file was not removed since."""
+        held = self._held
+        return held is not None and held.at(self._path)
+
     def release(self) -> None:
         """Give the lock back, also where a forked child holds the same open file."""
         self._owner = 0

@@ -157,6 +157,10 @@ class Region:
             self._held = anew
         return self._held.fd
 
+    def there(self) -> bool:
+        """Tell whether others who open the path find the same file."""
+        return self._held.at(self.path)
+
     def _allocate(self, at: int, size: int) -> None:
         try:
             allocate(self.fd(), at, size)
