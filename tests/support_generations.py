@@ -116,15 +116,15 @@ class Server:
         self.web.unlink(missing_ok=True)
 
     def watched(
-        self, engine: str, release: str, *options: str, **env: str
+        self, engine: str, release: str, *options: str, recycled: bool = True, **env: str
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """The same under Tombs, with workers that are recycled, in a graveyard that is kept."""
+        """The same under Tombs, in a kept graveyard; with one worker, or two that are recycled."""
         names = [word for name in NAMESPACE for word in ("-n", name)]
         where = ["--dir", f"{self.place}/run", "--cache", f"{self.place}/cache-{engine}"]
         launch = [support_runs.PYTHON, "-m", "tombs.cli.run", "--engine", engine, *where, *names]
         kept = ["--name", "web", "--release", release, *options, "--"]
-        recycled = ["-w", str(WORKERS), "--max-requests", str(RECYCLED)]
-        return self.run([*launch, *kept, *self.gunicorn, *recycled], **env)
+        workers = ["-w", str(WORKERS), "--max-requests", str(RECYCLED)] if recycled else []
+        return self.run([*launch, *kept, *self.gunicorn, *workers], **env)
 
 
 class Truth(NamedTuple):

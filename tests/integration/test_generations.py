@@ -30,6 +30,7 @@ ASKED = {
     LATEST: [["/", "/stream"]],
     HOTFIX: [["/", "/flash"]],
 }
+EPOCH = ("--epoch", "10s")
 SECOND = 10**9
 
 
@@ -72,11 +73,16 @@ class Deployments:
             return server.ask(*asked)
 
     def rolling(self) -> tuple[float, float]:
-        """Run two releases side by side for more than an epoch; gives when its two parts began."""
+        """Run two releases side by side for more than an epoch; gives when its two parts began.
+
+        Each has one worker that stays: only what is armed again can be seen to be called again.
+        """
         old, new = self.servers[OLD], self.servers[NEXT]
         began = time.time()
-        options = ("--epoch", "10s")
-        with old.watched(self.engine, OLD, *options), new.watched(self.engine, NEXT, *options):
+        with (
+            old.watched(self.engine, OLD, *EPOCH, recycled=False),
+            new.watched(self.engine, NEXT, *EPOCH, recycled=False),
+        ):
             for server, asked in ((old, ASKED[OLD][2]), (new, ASKED[NEXT][0])):
                 server.ask(*asked)
             again = time.time()
