@@ -39,6 +39,7 @@ READ = [
     ("dir", "/run/tombs", "/run/tombs"),
     ("release", "2026.11 (a1b2c3)", "2026.11 (a1b2c3)"),
     ("epoch", "24h", 86400),
+    ("trap", "shop.legacy.**, *.fax_*", ("shop.legacy.**", "*.fax_*")),
 ]
 REFUSED = [
     ("namespace", "app.", "app or app.billing, and *"),
@@ -66,6 +67,8 @@ REFUSED = [
     ("format", "Json", "json and function"),
     ("engine", "tracing", "auto, rewrite and monitoring"),
     ("dir", "a\0b", "is no path"),
+    ("trap", "shop.fax**", "** any number of them"),
+    ("trap", "shop.fax#2", "marked together"),
     ("release", "a\nb", "printable"),
     ("release", "a" * 101, "up to 100"),
 ]
