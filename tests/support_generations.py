@@ -157,32 +157,3 @@ def traced(server: Server, targets: Sequence[str]) -> Truth:
                 if (file, code.co_firstlineno, code.co_qualname) in ran:
                     truth.ran.add(key)
     return truth
-
-
-CLOCK = r"""
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-int clock_gettime(clockid_t clock, struct timespec *now) {
-    long failed = syscall(SYS_clock_gettime, clock, now);
-    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += atol(getenv("SHIFTED"));
-    return failed;
-}
-"""
-
-
-def shifted(place: Path, seconds: int) -> dict[str, str]:
-    """The variables that shift a program's clock on the wall, and nothing else of it.
-
-    None where there is no compiler, or no LD_PRELOAD: then the clock stays.
-    """
-    source, library = place / "clock.c", place / "clock.so"
-    compiler = shutil.which("cc")
-    if compiler is None or sys.platform != "linux":
-        return {}
-    source.write_text(CLOCK, "utf-8")
-    words = [compiler, "-shared", "-fPIC", "-o", str(library), str(source)]
-    subprocess.run(words, check=True, timeout=60, capture_output=True)
-    return {"LD_PRELOAD": str(library), "SHIFTED": str(seconds)}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import ground_truth, support_runs
+from tests import ground_truth, support_clock, support_runs
 from tests import support_generations as support
 from tests.support_generations import HOTFIX, Server, Truth
 from tombs import rundir
@@ -133,7 +133,7 @@ def test_a_graveyard_that_is_kept_over_releases(
     began, again = deployments.rolling()
     check_calls(deployments, began, again)
     # Set back for the restart of a generation, and for the begin of another one.
-    back = support.shifted(deployments.run.parent, -3 * 86400)
+    back = support_clock.shifted(deployments.run.parent, -3 * 86400)
     deployments.start(NEXT, ASKED[NEXT][1], **back)
     deployments.start(LATEST, ASKED[LATEST][0], **back)
     for release in (OLD, NEXT, LATEST):

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support_clock import shifted
 from tests.support_graveyard import opened, register
+from tests.support_session import Program
 from tombs import layout
 from tombs.evidence import taken
 from tombs.evidence.exposure import measure
@@ -149,6 +151,33 @@ def test_an_older_graveyard_has_no_steady_clock(watched: Watched) -> None:
     watched.clocks.wall += DAY
     watched.beats(1)
     assert watched.seconds == pytest.approx(90, abs=0.1)
+
+
+@pytest.mark.parametrize("jump", [240, 400 * 86400])
+def test_a_program_whose_clock_is_set_ahead(jump: int, tmp_path: Path) -> None:
+    """Of a real one, whose clock really jumps: what it was watched is what it ran."""
+    env = shifted(tmp_path, 0)
+    if not env:
+        pytest.skip("no compiler for a clock that can be set")
+    program = Program(tmp_path)
+    ran = program.run(
+        "import os, sys, time, m\n"
+        "began = time.monotonic()\n"
+        "session = sys.modules['tombs.process'].current()\n"
+        "m.called(); session.settle(); session.graveyard.beat()\n"
+        f"before = time.time(); os.environ['SHIFTED'] = '{jump}'\n"
+        f"assert time.time() >= before + {jump}\n"
+        "session.graveyard.beat()\n"
+        "print(time.monotonic() - began)\n",
+        launch=("-n", "m"),
+        **env,
+    )
+    assert ran.told == []
+    snapshot = program.snapshot()
+    assert snapshot.seen - snapshot.created > jump * SECOND
+    watched = (snapshot.seen - snapshot.created - snapshot.paused) / SECOND
+    assert watched < float(ran.out[0]) + 60
+    assert program.tombs() == ["m.dead"]
 
 
 steps = st.lists(
