@@ -56,15 +56,20 @@ def _requests(bench: Bench) -> None:
     found: dict[str, list[Sample]] = {way: [] for way in ways}
     whole: dict[str, list[float]] = {way: [] for way in ways}
     with ExitStack() as stack:
-        ports = {way: stack.enter_context(serving(bench, ways[way])) for way in ways}
-        for way in ways:
-            _asked(bench, ports[way], 3)
+        servers = {way: stack.enter_context(serving(bench, ways[way])) for way in ways}
+        for port, _ in servers.values():
+            _asked(bench, port, 3)
         for turn in range(bench.times(5, 4)):
             for way in list(ways)[:: 1 if turn % 2 else -1]:
-                took = _asked(bench, ports[way], length)
+                port, pid = servers[way]
+                before = _processor(pid)
+                took = _asked(bench, port, length)
+                each = (_processor(pid) - before) / len(took)
                 whole[way] += took
-                found[way].append(_sample(took, length))
+                found[way].append(_sample(took, length) | {"cpu": each})
     pairs = Pairs(found["without"], found["with"])
+    bench.add("epochs.cpu", PLAIN, Spread.of(pairs.noise("cpu")), "ratio")
+    bench.add("epochs.cpu", TOMBS, pairs.spread("cpu"), "ratio")
     for key in ("each", *_SHARES):
         before, after = (_sample(whole[way], length)[key] for way in ways)
         if key == "each":
@@ -82,6 +87,20 @@ def _asked(bench: Bench, port: str, seconds: int) -> list[float]:
     script = os.path.join(INSIDE, "client.py")
     command = [sys.executable, script, port, str(seconds), "each"]
     return list(json.loads(bench.call(command, bench.plain(), seconds + 60)))
+
+
+def _processor(pid: int) -> float:
+    """Give the processor time that a server's workers have taken, in seconds."""
+    taken = 0
+    for child in _text(f"/proc/{pid}/task/{pid}/children").split():
+        for task in os.listdir(f"/proc/{child}/task"):
+            taken += int(_text(f"/proc/{child}/task/{task}/schedstat").split()[0])
+    return taken / 1e9
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()
 
 
 def _sample(took: list[float], seconds: int) -> Sample:

@@ -67,7 +67,7 @@ def _served(bench: Bench, plain: dict[str, str], watched: dict[str, str]) -> Non
 
 def _serve(bench: Bench, environ: dict[str, str]) -> Sample:
     """Start gunicorn, ask it for some seconds, end it."""
-    with serving(bench, environ) as port:
+    with serving(bench, environ) as (port, _):
         seconds = str(bench.times(4, 2))
         script = os.path.join(INSIDE, "client.py")
         client = [sys.executable, script, port, seconds, environ["BENCH_COOKIE"]]
@@ -75,8 +75,8 @@ def _serve(bench: Bench, environ: dict[str, str]) -> Sample:
 
 
 @contextmanager
-def serving(bench: Bench, environ: dict[str, str]) -> Iterator[str]:
-    """Have gunicorn serve with two workers until the block is left; gives its port.
+def serving(bench: Bench, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
+    """Have gunicorn serve with two workers until the block is left; gives port and process id.
 
     Raises:
         BenchError: it doesn't, or the block failed; with what it said.
@@ -92,7 +92,7 @@ def serving(bench: Bench, environ: dict[str, str]) -> Iterator[str]:
     with open(os.path.join(place, "log"), "w+", encoding="utf-8") as log:
         server = subprocess.Popen(command, env=environ | more, stdout=log, stderr=log)
         try:
-            yield _port(fifo, server)
+            yield _port(fifo, server), server.pid
         except BenchError as fault:
             log.seek(0)
             raise BenchError("gunicorn did not serve", fault.output + log.read()) from None

@@ -27,6 +27,7 @@ _TITLES = {measure: row[0] for measure, row in TARGETS.items()} | {
     "call.after": "a call after the first, over plain",
     "latency.again": "request p99 with nobody fetching, once more",
     "call.first": "the first call of a function, over plain",
+    "epochs.cpu": "gunicorn: processor time for a request with such an epoch, to none",
     "epochs.median": "request median with an epoch of a minute, to none",
     "epochs.arm": "to arm a function again when an epoch ends",
     "epochs.next": "its next call, over one that isn't armed",
