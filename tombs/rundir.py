@@ -9,6 +9,7 @@ a directory that isn't ours.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 
@@ -206,8 +207,6 @@ def remove(path: str, held: int) -> bool:
         Whether it is removed; not where another file stands there by now, or where somebody
         registers or makes one at this moment.
     """
-    import fcntl  # noqa: PLC0415 - only where something is removed
-
     first = stem(path)
     lock = os.open(first + LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
