@@ -21,8 +21,8 @@ somebody asks or the program ends.
 
 A second identifier, with local events, arms again what was called (tombs.runtime.epochs): taking
 the event from a code object and giving it back makes it start anew, where the global one can't be
-had again without `restart_events`, which would do so to every tool. Measured: 0.6 us to arm, a first
-call's price for the call that follows, and nothing to the others.
+had again without `restart_events`, which would do so to every tool. Measured: 0.6 us to arm, what
+a first call costs for the call that follows, and nothing to the others.
 
 The tool identifiers with names (0 debugger, 1 coverage, 2 profiler) are left to those whose names
 they are.
