@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -89,8 +90,7 @@ def reached(names: dict[str, object]) -> dict[str, bool]:
     reach = Reach([FILE], ["shop"])
     for _ in reach.look(names):
         pass
-    found = reach.found[FILE].values()
-    result = {function.code.co_qualname: function.method for function in found}
+    result = {function.code.co_qualname: function.method for function in reach.found(FILE)}
     for _ in reach.forget():
         pass
     assert not reach._seen
@@ -121,6 +121,30 @@ def test_a_large_container_is_not_entered() -> None:
     """It would be looked through in one piece."""
     source = f"table = {{n: (lambda: n) if n > 1 else n for n in range({LARGEST + 1})}}\n"
     assert reached(loaded(source)) == {}
+
+
+def test_no_step_takes_longer_the_more_there_is() -> None:
+    """Looking makes nothing that the collector counts, and no table that must be made anew."""
+    source = (
+        "table = [[(one, [])] for one in range(900)]\n"
+        + "".join(f"def function_{number}(): pass\n" for number in range(3000))
+        + "".join(f"list_{number} = [table, []]\n" for number in range(20_000))
+    )
+    names = loaded(source)
+    reach = Reach([FILE], ["shop"])
+    gc.collect()
+    gc.disable()
+    try:
+        before = gc.get_count()[0]
+        most = max(gc.get_count()[0] - before for _ in reach.look(names))
+    finally:
+        gc.enable()
+    assert most < 100
+    marks = reach._seen.values()
+    assert sum(int.from_bytes(page, "little").bit_count() for page in marks) > 40_000
+    assert len(marks) < 2000
+    assert not any(map(gc.is_tracked, marks))
+    assert len(reach.found(FILE)) == 3000
 
 
 def test_a_lazy_module_is_not_loaded() -> None:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     class Engine(Protocol):
         """What has armed the modules."""
 
-        def looked(self) -> None:
-            """Take notice that every module is found: what started meanwhile is told apart."""
+        def looked(self) -> Iterator[bool]:
+            """Take notice that every module is found, and mark what started meanwhile."""
 
         def beside(self, module: Module, file: str) -> None:
             """Look for a module's code under a path, too."""
@@ -112,7 +112,7 @@ class Late:
     def _all(self) -> Generator[bool, None, None]:
         if self._modules:
             yield from self._find()
-        self._engine.looked()
+        yield from self._engine.looked()
 
     def _find(self) -> Generator[bool, None, None]:
         bodies: dict[str, CodeType] = {}
@@ -160,14 +160,13 @@ class Late:
             if body.co_filename != module.file:
                 self._engine.beside(module, body.co_filename)
         else:
-            held = list(reach.found[module.file].values())
+            held = reach.found(module.file)
             yield REST
             body = _kept(names)
             yield REST
             kept = None if body is None else walk(body)
             yield REST
             if kept is None or not (yield from _has_all(kept, held)):
-                held.sort(key=lambda one: (one.code.co_firstlineno, one.code.co_qualname))
                 module.functions = held
             else:
                 module.functions = kept

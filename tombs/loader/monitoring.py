@@ -39,7 +39,7 @@ from tombs.loader.module import place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import CodeType
     from typing import Any, Final
 
@@ -254,9 +254,15 @@ class Monitoring:
         """Look for a module's code under a path, too."""
         self._files.setdefault(file, []).append(module)
 
-    def looked(self) -> None:
-        """Take notice that every late module's paths are known: what started before is marked."""
+    def looked(self) -> Iterator[bool]:
+        """Take notice that every late module's paths are known: mark what started before."""
         self._looking = False
+        while self._early:
+            code = self._early.pop()
+            if looks_like_function(code):
+                for module in self._files.get(code.co_filename, ()):
+                    module.enter(code)
+            yield False
 
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed."""
@@ -268,11 +274,6 @@ class Monitoring:
             code = self._missed.pop()
             for module in self._files.get(code.co_filename, ()):
                 module.enter(code)
-        while self._early and not self._looking:
-            code = self._early.pop()
-            if looks_like_function(code):
-                for module in self._files.get(code.co_filename, ()):
-                    module.enter(code)
 
     def stop(self) -> None:
         """Take nothing more, and give the tool identifier back."""

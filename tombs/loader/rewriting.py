@@ -21,7 +21,7 @@ from tombs.loader.rewrite import rewrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
     from typing import Any, Final
 
@@ -178,8 +178,9 @@ class Rewriting:
         """Decline: code that exists can't be rewritten."""
         return
 
-    def looked(self) -> None:
+    def looked(self) -> Iterator[bool]:
         """Do nothing: nothing was looked for."""
+        return iter(())
 
     def beside(self, _module: Module, _file: str) -> None:
         """Do nothing, as above."""
