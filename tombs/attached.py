@@ -53,7 +53,7 @@ def begin(environ: Mapping[str, str], main: int) -> list[str]:
     """Start Tombs in this process.
 
     Args:
-        environ: the settings, as variables.
+        environ: the settings, as variables; TOMBS_RUN, where another process takes part.
         main: the main thread's ident.
 
     Returns:
@@ -77,7 +77,9 @@ def begin(environ: Mapping[str, str], main: int) -> list[str]:
             monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
             if all(monitoring.get_tool(tool) is not None for tool in TOOLS):
                 return [FAILED, "", "", "no tool identifier of sys.monitoring is free"]
-            session = process.begin(config.read(environ), main=main, pause=pause)
+            session = process.begin(
+                config.read(environ), main=main, pause=pause, run=environ.get("TOMBS_RUN")
+            )
         if session is None:
             return [FAILED, "", "", *told]
         _ours[:] = [session]

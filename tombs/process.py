@@ -21,7 +21,11 @@ _hooked: list[bool] = []
 
 
 def begin(
-    settings: config.Settings, *, main: int | None = None, pause: Callable[[], object] = int
+    settings: config.Settings,
+    *,
+    main: int | None = None,
+    pause: Callable[[], object] = int,
+    run: str | None = None,
 ) -> Session | None:
     """Start Tombs in this process, or give the session that there is.
 
@@ -29,6 +33,7 @@ def begin(
         settings: what was settled.
         main: the main thread's ident, where the program runs already and this is another thread.
         pause: called now and then while starting.
+        run: the run to take part in, where the environment doesn't tell.
 
     Returns:
         None where it can't be started; why was told on stderr.
@@ -43,7 +48,7 @@ def begin(
         return None
     taken = streams.hold()
     try:
-        environ = os.environ if main is None else _plain(os.environ)
+        environ = os.environ if main is None else _plain(os.environ, run)
         _current = Session(settings, environ, _over, may_open=not taken, main=main, pause=pause)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the program runs without us
         say(f"off: {getattr(fault, 'message', None) or fault}")
@@ -59,9 +64,10 @@ def begin(
     return _current
 
 
-def _plain(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment without what was said of another run."""
-    return {name: value for name, value in environ.items() if not name.startswith("TOMBS_")}
+def _plain(environ: Mapping[str, str], run: str | None) -> dict[str, str]:
+    """Give the environment without what was said of another run than this."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("TOMBS_")}
+    return kept if run is None else {**kept, "TOMBS_RUN": run}
 
 
 def begin_with(environ: Mapping[str, str], said: Mapping[str, object]) -> Session | None:

@@ -76,6 +76,21 @@ def test_a_module_that_is_late_somewhere_has_no_tombs(tmp_path: Path) -> None:
     assert one.markers[base] == layout.VACATED
 
 
+def test_a_module_that_is_late_somewhere_has_no_tombs_while_it_is_looked_for(
+    tmp_path: Path,
+) -> None:
+    """Who is killed before it has found the functions has called them unseen all the same."""
+    one, two = opened(tmp_path), opened(tmp_path)
+    register(one)
+    vacated = register(one, "def other(): pass\n", "n")
+    one.vacate(vacated.base)
+    assert two.pend("m", "/srv/m.py", late=True) is None
+    assert two.pend("n", "/srv/m.py", late=True) is None
+    assert told(one) == []
+    assert one.markers[vacated.base] == layout.VACATED
+    assert two.pend("m", "/srv/m.py") is None
+
+
 def test_the_same_module_is_registered_once(tmp_path: Path) -> None:
     """Two processes that load it share its slots, and a call in either vacates."""
     one, other = opened(tmp_path), opened(tmp_path)

@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_server import Running, Source, ask, connect, rest, serving, wait_until
+from tests.support_server import (
+    FileLeader,
+    Running,
+    Source,
+    ask,
+    connect,
+    rest,
+    serving,
+    wait_until,
+)
 from tombs.address import Address
 from tombs.runtime import server, sockets
 from tombs.runtime.conversation import GATHER, LEAST, MOST, Limits
+from tombs.runtime.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -282,6 +292,30 @@ def test_program_takes_a_descriptor_for_its_own(small: Running) -> None:
     assert ask(small.address) == b"json:" + SOME.text
     assert os.path.samestat(os.fstat(number), os.fstat(0))
     os.close(number)
+
+
+def test_the_last_one_leaves_no_socket_also_where_another_served(tmp_path: Path) -> None:
+    """Who served has left it to the others, and the last of them ended before it took over."""
+    address = Address("unix", str(tmp_path / "s"))
+    one, two = (Server(Source(), address, FileLeader(str(tmp_path / "lead"))) for _ in range(2))
+    one.open()
+    two.open()
+    assert (one.leading, two.leading) == (True, False)
+    one.close(unlink=False)
+    assert os.path.exists(address.path)
+    two.close(unlink=True)
+    assert not os.path.exists(address.path)
+
+
+def test_the_last_one_leaves_a_socket_at_which_another_listens(tmp_path: Path) -> None:
+    """It is another run's, or a sibling's that is about to lead."""
+    address = Address("unix", str(tmp_path / "s"))
+    one, two = (Server(Source(), address, FileLeader(str(tmp_path / p))) for p in "ab")
+    one.open()
+    two.close(unlink=True)
+    assert os.path.exists(address.path)
+    one.close(unlink=True)
+    assert not os.path.exists(address.path)
 
 
 def _wait_until_read(client: socket.socket) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from tombs.cli.script import PACKAGE, Script
-from tombs.cli.target import FIRST, of_this_command
+from tombs.cli.target import FIRST, Ended, of_this_command
 from tombs.errors import TombsError
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ except BaseException as fault:
 _COMPILE: Final = "import compileall, sys; compileall.compile_dir(sys.argv[1], quiet=2)"
 _NOTHING: Final = "/dev/null"
 _SETTLES: Final = 0.2
+_NO_MAIN: Final = "find the main thread"
+_BEGINS: Final = 1.0  # a child that was forked this moment has none yet, as Python sees it
+_OFTEN: Final = 0.05
 
 
 def check(target: Target) -> bool:
@@ -72,8 +76,20 @@ def order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -
         The answer: the state, the graveyard's path, the socket's address, what was told.
 
     Raises:
+        Ended: it has ended.
         TombsError: it can't be reached, or has not answered in time: then the order is withdrawn.
     """
+    try:
+        return _order(target, do, environ, seconds)
+    except Ended:
+        raise
+    except TombsError:
+        if target.gone(_SETTLES):  # it was about to: that looks like this and that
+            raise Ended(f"process {target.pid} has ended") from None
+        raise
+
+
+def _order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -> list[str]:
     own = check(target)
     if do == "begin":
         _compile(target, own=own)
@@ -106,14 +122,23 @@ def _silent(target: Target, seconds: float) -> TombsError:
 
 def _call(target: Target, path: str, *, own: bool) -> str:
     """Have a process run a file; gives what went wrong, the exception's name first."""
-    if own:
-        try:
-            remote_exec: Any = sys.remote_exec  # type: ignore[attr-defined,unused-ignore]
-            remote_exec(target.pid, path)
-        except Exception as fault:  # noqa: BLE001 - of many kinds, each of them told
-            return f"{type(fault).__name__} {fault}"
-        return ""
-    return _elsewhere(target, _CALL, str(target.pid), path)
+    end = time.monotonic() + _BEGINS
+    while True:
+        fault = _call_once(target, path, own=own)
+        if _NO_MAIN not in fault or time.monotonic() > end or not target.alive():
+            return fault
+        time.sleep(_OFTEN)
+
+
+def _call_once(target: Target, path: str, *, own: bool) -> str:
+    if not own:
+        return _elsewhere(target, _CALL, str(target.pid), path)
+    try:
+        remote_exec: Any = sys.remote_exec  # type: ignore[attr-defined,unused-ignore]
+        remote_exec(target.pid, path)
+    except Exception as fault:  # noqa: BLE001 - of many kinds, each of them told
+        return f"{type(fault).__name__} {fault}"
+    return ""
 
 
 def _elsewhere(target: Target, source: str, *words: str) -> str:
@@ -161,6 +186,10 @@ def _explained(target: Target, fault: str) -> TombsError:
             "It was started with PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug, or its"
             " Python was built without. Restart it under tombs-run.",
         )
-    if not target.alive():
-        return TombsError(f"process {target.pid} has ended")
+    if _NO_MAIN in text:
+        return TombsError(
+            f"process {target.pid} has no Python in its main thread",
+            "It is about to begin or to end; or a program that isn't Python runs Python in another"
+            " thread, where it can't be reached.",
+        )
     return TombsError(f"process {target.pid} can't be reached: {text or kind}")

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 import tombs
+from tombs.cli.target import Ended
 from tombs.errors import TombsError
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Script:
     def __init__(
         self, pid: int, owner: tuple[int, int], do: str, environ: Mapping[str, str]
     ) -> None:
+        self._pid = pid
         self.directory = _directory(pid, owner)
         self.path = os.path.join(self.directory, "script.py")
         self._answer = os.path.join(self.directory, "answer")
@@ -140,12 +142,12 @@ class Script:
         """Wait for the answer: at least three lines; None where none came in time.
 
         Raises:
-            TombsError: the process ended.
+            Ended: the process ended.
         """
         end = time.monotonic() + seconds
         while (found := self._read()) is None:
             if not alive():
-                raise TombsError("the process has ended meanwhile")
+                raise Ended(f"process {self._pid} has ended meanwhile")
             if time.monotonic() > end:
                 return None
             time.sleep(_OFTEN)

@@ -10,8 +10,10 @@ import os
 import re
 import struct
 import sys
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from tombs import rundir
 from tombs.errors import TombsError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ _SECTION: Final = b".PyRuntime"
 _NAMED: Final = re.compile(r"(?:lib)?python(3)\.(\d+)(t?)")
 _YAMA: Final = "/proc/sys/kernel/yama/ptrace_scope"
 _CAP_SYS_PTRACE: Final = 19
+_OFTEN: Final = 0.02
 
 
 class Python(NamedTuple):
@@ -30,6 +33,10 @@ class Python(NamedTuple):
 
     version: tuple[int, int]
     free_threaded: bool
+
+
+class Ended(TombsError):  # noqa: N818 - an outcome, as often as not
+    """A process that has ended."""
 
 
 class Target:
@@ -47,9 +54,7 @@ class Target:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            raise TombsError(
-                f"there is no process {pid}", "`ps -ef` lists those there are."
-            ) from None
+            raise Ended(f"there is no process {pid}", "`ps -ef` lists those there are.") from None
         except PermissionError:
             raise self._foreign() from None
         self._born = self._start_time()
@@ -75,7 +80,7 @@ class Target:
             raise self.no_rights() from None
         except OSError:
             if os.path.isdir("/proc/self") and self._state() in ("Z", "X", ""):
-                raise TombsError(f"process {self.pid} has ended") from None
+                raise Ended(f"process {self.pid} has ended") from None
             return ""
 
     def alive(self) -> bool:
@@ -85,6 +90,15 @@ class Target:
         except ProcessLookupError:
             return False
         return self._start_time() == self._born and self._state() not in {"Z", "X"}
+
+    def gone(self, seconds: float) -> bool:
+        """Tell whether it ends within a while."""
+        end = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() > end:
+                return False
+            time.sleep(_OFTEN)
+        return True
 
     def _stat(self) -> list[str]:
         try:
@@ -98,6 +112,31 @@ class Target:
 
     def _start_time(self) -> str:
         return "".join(self._stat()[19:20])
+
+    def graveyard(self) -> str | None:
+        """Give the path of the graveyard that it holds open: that it is watched in."""
+        try:
+            numbers = os.listdir(f"/proc/{self.pid}/fd")
+        except OSError:
+            return None
+        for number in numbers:
+            try:
+                path = os.readlink(f"/proc/{self.pid}/fd/{number}")
+            except OSError:
+                continue
+            if path.endswith(rundir.GRAVEYARD):
+                return path
+        return None
+
+    def command(self) -> str:
+        """Name what it runs: its script or module; nothing where that can't be known."""
+        try:
+            with open(f"/proc/{self.pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = file.read().split("\0")[1:]
+        except OSError:
+            return ""
+        named = [word for word in words if word and word[0] != "-"]
+        return os.path.basename(named[0]) if named else ""
 
     def stopped(self) -> bool:
         """Tell whether it is stopped, by a signal or a debugger."""

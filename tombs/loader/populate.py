@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         def drop(self, digest: bytes, module: str, functions: int, reason: str) -> bool:
             """Write down that a module was not recorded; True where it is the first."""
 
-        def pend(self, module: str, file: str) -> int | None:
+        def pend(self, module: str, file: str, *, late: bool = False) -> int | None:
             """Write down that a module will be registered later; None where that can't be."""
 
         def settled(self, pending: int) -> None:
@@ -162,7 +162,9 @@ class Populator:
         """Write down that a module that ran already will be populated (tombs.loader.late)."""
         from tombs.loader import describe  # noqa: F401, PLC0415 - as above
 
-        module.pending = self.graveyard.pend(module.name, self._shorten.path(module.file))
+        module.pending = self.graveyard.pend(
+            module.name, self._shorten.path(module.file), late=True
+        )
 
     def populate(self, module: Module, entry: Entry | None = None) -> None:
         """Populate a module.

@@ -200,7 +200,7 @@ class Graveyard:
             }
         return record
 
-    def pend(self, module: str, file: str) -> int | None:
+    def pend(self, module: str, file: str, *, late: bool = False) -> int | None:
         """Write down that this process runs a module that it will register later.
 
         Should it be killed before, what is populated of that module is unknown to every reader.
@@ -208,6 +208,7 @@ class Graveyard:
         Args:
             module: the module's name.
             file: its path.
+            late: it was loaded before watching began: what is registered of it is unknown now.
 
         Returns:
             What `settled` takes; None where that can't be written, or where the module is
@@ -218,7 +219,9 @@ class Graveyard:
             return None
         try:
             self._index.refresh()
-            if self._index.has(place):
+            if found := self._index.at(place):
+                for record in found:
+                    self._found(record, late=late)
                 return None
             data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, _FOR_NOTES)
             flag: int = self.region.strings_at + data_at - layout.BLOCK_SIZE + layout.SETTLED_AT

@@ -63,7 +63,7 @@ class Index:
         self.drops = 0
         self.stacks = 0  # how many there are
         self.pending: list[tuple[int, bytes]] = []
-        self._places: set[bytes] = set()
+        self._places: dict[bytes, list[Record]] = {}
         self._placed = 0
 
     @property
@@ -126,12 +126,12 @@ class Index:
         at = bisect_right(self.records, slot, key=_base)
         return self.records[at - 1].when if at else 0
 
-    def has(self, place: bytes) -> bool:
-        """Tell whether a module of this name and path is registered, in whatever version."""
+    def at(self, place: bytes) -> list[Record]:
+        """Give what is registered of a module's name and path, in whatever versions."""
         for record in self.records[self._placed :]:
-            self._places.add(place_of(record.image))
+            self._places.setdefault(place_of(record.image), []).append(record)
         self._placed = len(self.records)
-        return place in self._places
+        return self._places.get(place, [])
 
 
 def _base(record: Record) -> int:

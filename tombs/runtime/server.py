@@ -110,10 +110,14 @@ class Server(Duty):
         Args:
             unlink: take the socket's place away too. For the last process of the run.
         """
-        self._closed = True
+        again, self._closed = self._closed, True
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close(unlink=unlink)
+        if unlink and not again and self._leader.try_lead():
+            # Who led before has left it to those that went on; and none of them came to take it.
+            self._leading = True
+            sockets.clear(self._address)
         for client in self._clients.values():
             client.close()
         self._clients.clear()

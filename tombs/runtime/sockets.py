@@ -138,6 +138,15 @@ def _bind_unix(path: str) -> Listener:
     raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
+def clear(address: Address) -> None:
+    """Take away what is left of a socket at which nobody listens, where that can be done."""
+    try:
+        if address.kind == "unix":
+            _clear(address.path)
+    except (OSError, ServerError):  # it gave up its rights, or something else is there
+        pass
+
+
 def _clear(path: str) -> None:
     """Take away a socket of this user's at which nobody listens.
 
