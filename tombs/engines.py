@@ -22,6 +22,7 @@ def start_engine(
     namespace: Namespace,
     wake: Callable[[], None],
     undo: list[Callable[[], object]],
+    pause: Callable[[], object] | None = None,
 ) -> Monitoring | Rewriting:
     """Start an engine.
 
@@ -31,9 +32,10 @@ def start_engine(
         namespace: says which.
         wake: has what it set aside populated soon.
         undo: gets what takes it away again.
+        pause: the program goes on after that; called now and then meanwhile.
     """
     if wanted != "rewrite":
-        monitoring = Monitoring(populator, namespace, wake)
+        monitoring = Monitoring(populator, namespace, wake, pause)
         if monitoring.start():
             undo.append(monitoring.stop)
             return monitoring

@@ -130,7 +130,12 @@ class Session:
         self._background = Background((), say)
         self._undo.append(self._stop_background)
         self._engine = start_engine(
-            settings.engine, self._populator, namespace, self._wake, self._undo
+            settings.engine,
+            self._populator,
+            namespace,
+            self._wake,
+            self._undo,
+            None if self._main_thread is None else self._pause,
         )
         if settings.epoch:
             self._keep_epochs(settings.epoch)

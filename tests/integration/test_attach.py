@@ -160,6 +160,23 @@ def test_detached_nothing_is_active(place: Path, rundir: Path) -> None:
         assert (done.code, done.out) == (0, f"process {child.pid} is not attached to\n")
 
 
+@pytest.mark.parametrize("epoch", [(), ("--epoch", "10s")])
+def test_however_often_attached_calls_are_seen(
+    epoch: tuple[str, ...], place: Path, rundir: Path
+) -> None:
+    """What was called under the first attach, and not since, is seen under the tenth."""
+    with started(place) as child:
+        support_runs.read_line(child)
+        for number in range(10):
+            path = attach(child, rundir, *epoch)
+            calls = ["asked", "never"] if number in {0, 9} else ["asked"]
+            for name in calls:
+                say(child, f"{name}()")
+            found = states(path)
+            assert [name for name in ("asked", "never") if found[name] == 1] == calls, number
+            assert tombs("detach", str(child.pid)).code == 0
+
+
 def test_a_forked_child_is_watched(place: Path, rundir: Path) -> None:
     """What only a child calls counts."""
     with started(place) as child:

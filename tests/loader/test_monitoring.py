@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support_session import Program
+from tombs.loader import monitoring
+from tombs.loader.namespace import Namespace
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with 3.12")
 
@@ -38,6 +40,42 @@ def test_a_free_tool_identifier_is_taken(
     assert ran.out == [f"{engine} [None, None, None]", "0"]
     assert len(ran.told) == (engine == "None")
     assert program.tombs() == ["m.dead"]
+
+
+@pytest.mark.parametrize("epochs", [False, True])
+def test_stopped_it_leaves_nothing_behind_in_code(
+    epochs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the same identifiers, what was called before and never since is seen ten times over."""
+    namespace = {"__name__": __name__, "__file__": __file__}
+    exec(compile("def called(): pass\ndef seldom(): pass\n", __file__, "exec"), namespace)
+    called, seldom = namespace["called"], namespace["seldom"]
+    monkeypatch.setattr(monitoring, "TOOLS", (4, 3) if epochs else (4,))
+    pauses: list[None] = []
+    for number in range(10):
+        seen: list[str] = []
+        engine = monitoring.Monitoring(
+            None,  # type: ignore[arg-type]
+            Namespace((), ()),
+            lambda: None,
+            lambda: pauses.append(None),
+        )
+        monkeypatch.setattr(engine, "_enter", lambda code, _, seen=seen: seen.append(code.co_name))
+        engine._files[__file__] = []
+        assert engine.start()
+        try:
+            assert engine.remember(lambda _: None) == epochs
+            called()
+            if epochs:
+                engine.rearm(called.__code__)
+                called()
+            if number in (0, 9):
+                seldom()
+        finally:
+            engine.stop()
+        assert seen.count("called") == 1 + epochs
+        assert seen.count("seldom") == (number in (0, 9))
+        assert not any(sys.monitoring.get_local_events(tool, called.__code__) for tool in (3, 4))
 
 
 def test_another_tool_sees_what_it_would_see(program: Program) -> None:

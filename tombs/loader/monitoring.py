@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from tombs.loader.populate import Populator
 
 TOOLS: Final = (4, 3, 5)
+MOST: Final = 100_000  # code objects that are cleaned; without an end they might be made anew
+_AT_ONCE: Final = 500
 _NAME: Final = "tombs"
 _had: list[int] = []
 
@@ -60,12 +62,18 @@ class Monitoring:
         populator: registers modules.
         namespace: says which.
         wake: has `settle` called soon, by another thread.
+        pause: the program goes on after `stop`, and watching it may begin anew: stop leaves nothing
+            behind in its code, and calls this now and then. None where the program is about to end.
     """
 
     name: Final = "monitoring"
 
     def __init__(
-        self, populator: Populator, namespace: Namespace, wake: Callable[[], None]
+        self,
+        populator: Populator,
+        namespace: Namespace,
+        wake: Callable[[], None],
+        pause: Callable[[], object] | None = None,
     ) -> None:
         self._populator = populator
         self._wake = wake
@@ -76,6 +84,9 @@ class Monitoring:
         self._called: Callable[[CodeType], object] | None = None
         self._early: list[CodeType] = []  # what started while late modules are looked for
         self._looking = True
+        self._pause = pause or int
+        # What has answered "never again", by id.
+        self._answered: dict[int, CodeType] | None = None if pause is None else {}
 
     def start(self) -> bool:
         """Take a free tool identifier and ask for the event; False where there is none."""
@@ -90,7 +101,7 @@ class Monitoring:
 
     def _take(self, monitoring: Any) -> int:  # noqa: ANN401 - the module has no type before 3.12
         # Under an identifier that this process had before, what was called then and never since
-        # would answer "never again" still.
+        # would answer "never again" still, where it wasn't all cleaned (see `_clean`).
         for tool in sorted(TOOLS, key=_had.count):
             if monitoring.get_tool(tool) is None:
                 try:
@@ -130,11 +141,14 @@ class Monitoring:
         module = self._module
         detached = self._detached
         missed = self._missed
+        answered = self._answered
         own = ours  # a function's names outlive a module's, when Python ends
 
         def started(code: CodeType, _offset: int) -> object:
             try:
                 found = get(code.co_filename)
+                if answered is not None and len(answered) < MOST and code.co_filename[:1] != "<":
+                    answered[id(code)] = code
                 if found is not None:
                     enter(code, found)
                 elif code.co_name == "<module>":
@@ -283,4 +297,20 @@ class Monitoring:
             if tool >= 0:
                 monitoring.set_events(tool, 0)
                 monitoring.register_callback(tool, monitoring.events.PY_START, None)
+                self._clean(monitoring, tool)
                 monitoring.free_tool_id(tool)
+        self._answered = None
+
+    def _clean(self, monitoring: Any, tool: int) -> None:  # noqa: ANN401 - as above
+        """Take "never again" from the code that has answered so.
+
+        Python drops it when the code starts while nobody asks for the event; until then it would
+        hold for whoever has this identifier next. Asked for at the code itself, and no longer, the
+        event is dropped at once.
+        """
+        event = monitoring.events.PY_START
+        for number, code in enumerate(list((self._answered or {}).values()), 1):
+            monitoring.set_local_events(tool, code, event)
+            monitoring.set_local_events(tool, code, 0)
+            if not number % _AT_ONCE:
+                self._pause()
