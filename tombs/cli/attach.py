@@ -12,6 +12,7 @@ from tombs import attached, config, snapshot
 from tombs.cli.entry import tell
 from tombs.cli.remote import order
 from tombs.cli.run import option_of, settle
+from tombs.cli.script import PACKAGE
 from tombs.cli.several import Several
 from tombs.errors import ConfigError, GraveyardError, TombsError
 from tombs.formats.words import clean, count
@@ -112,7 +113,7 @@ def _tell(several: Several, seconds: float) -> None:
     graveyards: dict[str, list[Outcome]] = {}
     for one in several.outcomes:
         if one.state == attached.FAILED:
-            several.fault(f"process {one.pid} could not start Tombs", " ".join(one.told))
+            several.fault(*_failed(one))
             continue
         for line in one.told:
             tell("tombs", clean(line))
@@ -125,6 +126,22 @@ def _tell(several: Several, seconds: float) -> None:
             for address in dict.fromkeys(one.address for one in outcomes if one.address):
                 click.echo(f"  {clean(address)}")
             click.echo(f"  {_found(path, seconds)}")
+
+
+def _failed(one: Outcome) -> tuple[str, str]:
+    """Say why a process could not start Tombs, and what to do."""
+    why = clean(" ".join(one.told))
+    if why.startswith("PermissionError") and PACKAGE in why:
+        return (
+            f"process {one.pid} can't read Tombs, which is in {PACKAGE}",
+            "Install Tombs where the process's user can read it, and run that `tombs`.",
+        )
+    if why.startswith(("ModuleNotFoundError", "ImportError")):
+        return (
+            f"process {one.pid} can't import what Tombs needs: {why}",
+            "Its user can't read its Python's own library any more, or a part of that is missing.",
+        )
+    return f"process {one.pid} could not start Tombs", why
 
 
 def _settle(flags: dict[str, str | tuple[str, ...] | None]) -> config.Settings:

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tombs.cli.script import PACKAGE, Script
+from tombs.cli.script import PACKAGE, Script, visible
 from tombs.cli.target import FIRST, Ended, of_this_command
 from tombs.errors import TombsError
 
@@ -92,6 +92,12 @@ def order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -
 def _order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -> list[str]:
     own = check(target)
     if do == "begin":
+        if not visible(target.pid, PACKAGE):
+            raise TombsError(
+                f"process {target.pid} doesn't see Tombs, which is in {PACKAGE} here",
+                "It runs in a container, or in a mount namespace of its own: run `tombs attach` in"
+                " there.",
+            )
         _compile(target, own=own)
     with Script(target.pid, target.owner, do, environ) as script:
         fault = _call(target, script.path, own=own)

@@ -79,8 +79,11 @@ class Target:
         except PermissionError:
             raise self.no_rights() from None
         except OSError:
-            if os.path.isdir("/proc/self") and self._state() in ("Z", "X", ""):
-                raise Ended(f"process {self.pid} has ended") from None
+            if os.path.isdir("/proc/self"):
+                if self._state() in ("Z", "X", ""):
+                    raise Ended(f"process {self.pid} has ended") from None
+                message = f"process {self.pid} is part of the system, and runs no Python"
+                raise TombsError(message) from None
             return ""
 
     def alive(self) -> bool:
