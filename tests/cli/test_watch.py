@@ -66,6 +66,10 @@ class Terminal:
         os.close(other)
         self.shown = ""
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Make it another size."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def until(self, text: str) -> str:
         """Read until a text was shown; give all that was read."""
         end = time.monotonic() + DEADLINE
@@ -160,6 +164,39 @@ def test_no_color_and_eighty_columns(graveyard: Graveyard, terminals: list[Termi
     framed = re.sub(r"\x1b\[(H|\?1049l)", "\n", terminal.shown)
     drawn = ESCAPE.sub("", framed).splitlines()
     assert max(map(len, drawn)) <= 80
+
+
+def test_a_terminal_that_is_resized(graveyard: Graveyard, terminals: list[Terminal]) -> None:
+    """The next drawing has the new size, and what matters most is left where it is small."""
+    terminal = Terminal(graveyard.path)
+    terminals.append(terminal)
+    terminal.until("% vacated")
+    terminal.resize(24, 30)
+    terminal.until("3 tom…")
+    terminal.shown = ""
+    drawn = terminal.until("3 tom…")  # a whole drawing lies between the two
+    assert "tombs" in drawn
+    assert max(map(len, ESCAPE.sub("", drawn.replace("\x1b[H", "\n")).splitlines())) <= 30
+    assert "% vacated" not in drawn
+    terminal.resize(30, 120)
+    terminal.shown = ""
+    terminal.until("% vacated")
+    assert terminal.end(signal.SIGINT) == 0
+
+
+def test_the_end_of_the_run_ends_the_screen(tmp_path: Path, terminals: list[Terminal]) -> None:
+    """The terminal is put back, the totals stay, and the exit code is 0."""
+    yard = opened(tmp_path, strings=1 << 20)
+    liveness = Liveness(yard.path)
+    register(yard)
+    terminal = Terminal(yard.path, "--patience", "1s")
+    terminals.append(terminal)
+    terminal.until("3 functions")
+    yard.markers[1] = layout.VACATED
+    liveness.leave()
+    terminal.until("3 functions, 1 vacated, 2 tombs")
+    assert terminal.child.wait(DEADLINE) == 0
+    assert "\x1b[?1049l" in terminal.shown
 
 
 def test_a_terminal_that_can_do_little_gets_lines(
@@ -286,6 +323,22 @@ def test_names_cannot_spoil_the_screen(width: int, height: int) -> None:
     assert len(lines) <= max(height, 12)
     if width == 200:
         assert "[red]" in drawn.get()
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"),
+    [(30, "package tombs"), (50, "package vacated tombs %"),
+     (80, "package functions vacated tombs unknown % vacated")],
+)  # fmt: skip
+def test_a_name_has_room_however_narrow_the_terminal(width: int, heads: str) -> None:
+    """Columns are left out before names are."""
+    shown = screen.Screen(fed("shop.cart.items", ["a", "b", "c"], "012"), 2)
+    console = screen.Console(width=width, height=24, color_system=None)
+    with console.capture() as drawn:
+        console.print(shown.render(width, 24))
+    lines = [" ".join(line.split()) for line in drawn.get().splitlines()]
+    assert heads in lines
+    assert any(line.startswith("shop.cart ") for line in lines)
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:

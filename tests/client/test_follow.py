@@ -13,7 +13,7 @@ import pytest
 from tests.client.test_connect import stranger
 from tests.support_graveyard import SOURCE, opened, register
 from tests.support_server import Running, tcp_address
-from tombs import changes, layout
+from tombs import changes, layout, rundir
 from tombs.address import Address
 from tombs.client import follow as module
 from tombs.client.follow import BACK, ENDED, LOST, QUIET, follow
@@ -62,7 +62,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ASK", 0.0)
 
 
-def served(graveyard: Graveyard, path: Path) -> Running:
+def served(graveyard: Graveyard, path: Path | str) -> Running:
     """Serve the changes of a graveyard."""
     source: Source = Yard(graveyard)  # type: ignore[assignment]
     return Running(source, Address("unix", str(path))).start()
@@ -134,6 +134,27 @@ def test_patience_has_an_end(graveyard: Graveyard, tmp_path: Path) -> None:
         after(events, ENDED)
     with pytest.raises(ServerError, match="nothing is listening"):
         next(follow(f"unix://{tmp_path}/s", View()))
+
+
+def test_what_a_program_did_last_is_told(graveyard: Graveyard) -> None:
+    """It sends nothing more when it ends; the rest is read from the file beside its socket."""
+    place = rundir.stem(graveyard.path) + rundir.SOCKET
+    liveness = Liveness(graveyard.path)
+    running = served(graveyard, place)
+    events = follow(place, View(), patience=0.05)
+    after(events, START)
+    graveyard.markers[1] = layout.VACATED
+    after(events, VACATED)
+    running.stop()
+    graveyard.markers[2] = layout.VACATED
+    found = after(events, VACATED)
+    assert [one.kind for one in found] == [LOST, VACATED]
+    assert names(found) == ["m.Second.method.<locals>.<lambda>"]
+    register(graveyard, SOURCE, "n")  # it lives, and serves no more
+    assert after(events, MODULE)[-1].module == "n"
+    liveness.leave()
+    assert after(events, ENDED)
+    assert list(events) == []
 
 
 def test_a_token_is_said_first_each_time(graveyard: Graveyard, tmp_path: Path) -> None:

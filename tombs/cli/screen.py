@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tombs.client.follow import BACK, ENDED, LOST
 from tombs.client.view import MODULE, START, VACATED
-from tombs.formats.words import clean
+from tombs.formats.words import clean, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +29,8 @@ _SPAN: Final = 10.0  # seconds that the rate is taken over
 _KEPT: Final = 200
 _BAR: Final = 10
 _LEAST: Final = 3
+_WIDE: Final = 72  # columns for all that is told of a package, and its name
+_NARROW: Final = 40
 
 
 class Screen:
@@ -56,7 +58,9 @@ class Screen:
             if not event.away:
                 self._moments.append(self._clock())
         elif event.kind == MODULE:
-            self._last.append(f"{stamp}  + {clean(event.module)} ({event.number:,} functions)")
+            self._last.append(
+                f"{stamp}  + {clean(event.module)} ({count(event.number, 'function')})"
+            )
         elif event.kind in (START, BACK):
             self.state = "live"
         elif event.kind == LOST:
@@ -115,21 +119,29 @@ class Screen:
         return Group(*parts)
 
     def _table(self, rows: dict[str, tuple[int, int, int]], shown: int, width: int) -> Table:
+        """Draw the packages; where there is little room, without what can be reckoned."""
+        wide, narrow = width >= _WIDE, width < _NARROW
         table = Table(box=None, padding=(0, 1), pad_edge=False, width=min(width, 100))
         left = len(rows) - shown
         title = f"package (and {left:,} more)" if left > 0 else "package"
         table.add_column(title, ratio=1, no_wrap=True, overflow="ellipsis")
-        for head in ("functions", "vacated", "tombs", "unknown"):
-            table.add_column(head, justify="right", no_wrap=True)
-        table.add_column("% vacated", no_wrap=True)
+        heads = ["functions", "vacated", "tombs", "unknown"]
+        kept = range(4) if wide else range(2, 3) if narrow else range(1, 3)
+        for at in kept:
+            table.add_column(heads[at], justify="right", no_wrap=True)
+        if not narrow:
+            table.add_column("% vacated" if wide else "%", no_wrap=True)
         for name, (functions, vacated, unknown) in list(rows.items())[:shown]:
             share = vacated / functions if functions else 0.0
             full = int(share * _BAR)
-            bar = Text("█" * full, "green")
-            bar.append("·" * (_BAR - full), "dim")
+            bar = Text()
+            if wide:
+                bar.append("█" * full, "green")
+                bar.append("·" * (_BAR - full), "dim")
             bar.append(f" {100 * share:3.0f}")
             numbers = (functions, vacated, functions - vacated - unknown, unknown)
-            table.add_row(Text(clean(name)), *(f"{number:,}" for number in numbers), bar)
+            cells = (f"{numbers[at]:,}" for at in kept)
+            table.add_row(Text(clean(name)), *cells, *(() if narrow else (bar,)))
         return table
 
 

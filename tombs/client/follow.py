@@ -12,7 +12,7 @@ import stat
 import time
 from typing import TYPE_CHECKING
 
-from tombs import address, changes, secret
+from tombs import address, changes, rundir, secret
 from tombs.client.connect import connect
 from tombs.client.view import Event, View
 from tombs.client.watched import GraveyardFile
@@ -55,7 +55,8 @@ def follow(
             file costs the program nothing.
         view: takes in what is told; a new one.
         patience: seconds for which one that has gone may come back: a file's run without a living
-            process has ended then, and a program that doesn't answer is an error.
+            process has ended then, and so has a program beside whose socket the file lies; another
+            that doesn't answer is an error.
         sleep: waits so many seconds.
         token_file: for a program that demands a token.
 
@@ -107,15 +108,43 @@ def _program(
                     else:
                         yield Event(QUIET, time.time())
         except ServerError as fault:
-            if not met or time.monotonic() - heard > patience:
+            if not met:
                 raise
+            if time.monotonic() - heard > patience:
+                yield from _afterwards(place, view, patience, fault, sleep)
+                return
             if known and pause == _FIRST:
                 yield Event(LOST, time.time(), text=fault.message)
-        end = time.monotonic() + pause
-        while (left := end - time.monotonic()) > 0:
-            yield Event(QUIET, time.time())
-            sleep(min(left, TICK))
+        yield from _wait(pause, sleep)
         pause = min(2 * pause, LONGEST)
+
+
+def _wait(seconds: float, sleep: Callable[[float], None]) -> Iterator[Event]:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        yield Event(QUIET, time.time())
+        sleep(min(left, TICK))
+
+
+def _afterwards(
+    place: Address,
+    view: View,
+    patience: float,
+    fault: ServerError,
+    sleep: Callable[[float], None],
+) -> Iterator[Event]:
+    """Yield what a program that is gone did last, from the graveyard file beside its socket.
+
+    A program that ends sends nothing more; and one that only serves no more is followed so.
+    """
+    path = place.path if place.kind == "unix" else ""
+    path = path.removesuffix(rundir.SOCKET) + rundir.GRAVEYARD
+    if not place.path.endswith(rundir.SOCKET) or not os.path.exists(path):
+        raise ServerError(
+            f"{fault.message}, for {patience:g} s",
+            "The program has ended, or serves no more. `tombs ls` tells what graveyards there are.",
+        )
+    yield from _file(path, view, patience, sleep)
 
 
 def _taken(view: View, line: bytes, place: Address) -> Iterator[Event]:
