@@ -14,9 +14,11 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -204,6 +206,24 @@ class Browser:
         """Type a text where the focus is."""
         self.ask("Input.insertText", text=text)
         self.frame()
+
+    def named(self) -> list[tuple[str, str]]:
+        """Give role and name of everything that a screen reader is told of."""
+        nodes = self.ask("Accessibility.getFullAXTree")["nodes"]
+        return [
+            (node["role"]["value"], node.get("name", {}).get("value", ""))
+            for node in nodes
+            if not node["ignored"]
+        ]
+
+    @contextmanager
+    def without_scripts(self) -> Iterator[None]:
+        """Load pages as where no script is allowed."""
+        self.ask("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            yield
+        finally:
+            self.ask("Emulation.setScriptExecutionDisabled", value=False)
 
     def picture(self, path: Path) -> None:
         """Save what can be seen of the page."""

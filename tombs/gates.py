@@ -55,10 +55,10 @@ class Outcome:
         self, diff: Diff, limits: Limits | None = None, ignore: Ignore | None = None
     ) -> None:
         self.diff = diff
-        self._ignore = ignore or Ignore()
+        self.ignore = ignore or Ignore()
         self.ignored: dict[str, Entry] = {}
         for change in diff.changes:
-            entry = self._ignore.of(change.function.name)
+            entry = self.ignore.of(change.function.name)
             if entry is not None:
                 self.ignored[change.function.id] = entry
         self.gates = self._gates(limits or Limits())
@@ -90,7 +90,7 @@ class Outcome:
             gates.append(Gate(name, now - before <= limits.max_growth, told))
         gates += [
             Gate("--ignore", False, f"{entry.place}: {entry.pattern} expired on {entry.until}")  # noqa: FBT003 - the field says it
-            for entry in self._ignore.expired
+            for entry in self.ignore.expired
         ]
         return gates
 

@@ -145,7 +145,7 @@ def test_diff_makes_no_class_before_its_window(tombs: Callable[..., str]) -> Non
     tombs(*gate, "--min-window", "4d", code=0)
 
 
-@pytest.mark.parametrize("form", ["json", "jsonl", "markdown", "github", "gitlab", "sarif"])
+@pytest.mark.parametrize("form", ["json", "jsonl", "markdown", "github", "gitlab", "sarif", "html"])
 def test_every_form_tells_how_long(tombs: Callable[..., str], form: str) -> None:
     """And by how many processes."""
     told = tombs("diff", "old.json", "shop.json", "--format", form)

@@ -84,7 +84,7 @@ def test_what_html_needs_is_said_with_the_command(place: Path, missing: str) -> 
     done = python(["-c", program], cwd=place, check=True)
     assert "2 dead" in done.stdout
     assert done.stdout.endswith("\n0\n2\n")
-    assert f"--html needs {missing}: not installed here" in done.stderr
+    assert f"HTML needs {missing}: not installed here" in done.stderr
     assert "pip install 'tombs[report]'" in done.stderr
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 pytest.importorskip("jinja2")
 pytest.importorskip("pygments")
 
-from tests.support_browser import CHROMIUM, Browser
+from tests.support_browser import Browser
 from tests.support_evidence import evidence, run
 from tombs.evidence.model import Evidence, Function, Listed, Module, Run, Seen, Source
 from tombs.evidence.standing import Standings
@@ -18,8 +17,6 @@ from tombs.report import page
 from tombs.report.blame import Change
 from tombs.report.report import Report
 from tombs.report.tested import Tests
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 
 EVIL = "<img src=x onerror=owned()>\x1b[31m"
 CART = f"""\
@@ -36,22 +33,6 @@ def round_up(amount):
     return amount + 1
 """
 ROWS = [("Cart.total", 2, 3, "3"), ("Cart.void", 5, 7, "0"), ("round_up", 10, 11, "0")]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Start one browser for all tests."""
-    with Browser(tmp_path_factory.mktemp("profile")) as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def nothing_to_complain_of(browser: Browser) -> Iterator[None]:
-    """No error, no broken policy, no request, in any test."""
-    del browser.complaints[:], browser.requests[:]
-    yield
-    assert browser.complaints == []
-    assert browser.requests == []
 
 
 def shop(by: Run, place: Path) -> Evidence:
@@ -211,12 +192,7 @@ def test_the_table_is_used_by_keys_alone(shown: Browser) -> None:
 
 def test_a_screen_reader_is_told_what_there_is(shown: Browser) -> None:
     """Landmarks, heads, and everything that can be used has a name."""
-    nodes = shown.ask("Accessibility.getFullAXTree")["nodes"]
-    told = [
-        (node["role"]["value"], node.get("name", {}).get("value", ""))
-        for node in nodes
-        if not node["ignored"]
-    ]
+    told = shown.named()
     roles = {role for role, _ in told}
     assert {"banner", "main", "navigation", "search", "status", "table", "columnheader"} <= roles
     used = ("button", "checkbox", "combobox", "searchbox", "region", "link")
@@ -271,12 +247,9 @@ def test_without_scripts_the_packages_are_there(browser: Browser, tmp_path: Path
     path = tmp_path / "report.html"
     made = evidence({"shop.a": {"f": "dead"}, "shop.b": {"g": "alive"}})
     path.write_bytes(b"".join(page.render(Report(["shop"], Standings(made)))))
-    browser.ask("Emulation.setScriptExecutionDisabled", value=True)
-    try:
+    with browser.without_scripts():
         browser.ask("Page.navigate", url=path.as_uri())
         browser.until("Page.loadEventFired")
-    finally:
-        browser.ask("Emulation.setScriptExecutionDisabled", value=False)
     assert browser.text("noscript").startswith("Scripts are off")
     assert browser.value("getComputedStyle(document.querySelector('#functions')).display") == "none"
     assert "shop.a" in str(browser.value("document.querySelector('.packages').textContent"))

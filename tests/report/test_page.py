@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import itertools
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +14,17 @@ pytest.importorskip("jinja2")
 pytest.importorskip("pygments")
 
 from tests.support_evidence import evidence, listed, run
+from tests.support_page import Elements, check_policy, check_self_contained, given
 from tombs.evidence.model import Evidence
 from tombs.evidence.standing import Standings
 from tombs.report import data as data_of
-from tombs.report import highlight, page
+from tombs.report import highlight, packed, page
 from tombs.report.blame import Change
 from tombs.report.report import Report
 from tombs.report.tested import Tests
 
 EVIL = '</script><img src=x onerror=alert(1)><!--\u2028\u2029&"\x1b[31m\u202e'
-STYLES = Path(page.__file__).parent / "templates" / "report.css"
+STYLES = Path(page.__file__).parent / "templates" / "page.css"
 
 
 def rendered(made: Evidence, tests: Tests | None = None) -> str:
@@ -35,51 +33,14 @@ def rendered(made: Evidence, tests: Tests | None = None) -> str:
     return b"".join(page.render(report)).decode()
 
 
-def given(html: str) -> Any:  # noqa: ANN401 - it is JSON
-    """Give what the page was given to show."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
-    assert found
-    return json.loads(found[1])
-
-
-class Elements(HTMLParser):
-    """Collects the elements of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep an element."""
-        self.found.append((tag, dict(attrs)))
-
-
 def test_the_policy_names_the_one_script_and_the_one_style() -> None:
     """Nothing is allowed but these two, by the hashes of what stands in the page."""
-    html = rendered(evidence({"shop": {"f": "dead"}}))
-    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
-    assert policy
-    rules = dict(rule.strip().split(" ", 1) for rule in policy[1].split(";"))
-    assert rules.pop("default-src") == "'none'"
-    assert rules.pop("img-src") == "data:"
-    assert {rules.pop("base-uri"), rules.pop("form-action")} == {"'none'"}
-    for tag in ("script", "style"):
-        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
-        value = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-        assert rules.pop(f"{tag}-src") == f"'sha256-{value}'"
-    assert not rules
+    check_policy(rendered(evidence({"shop": {"f": "dead"}})))
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_acts_inline() -> None:
     """No address, no style attribute, no event handler, in the page and in what makes it."""
-    html = rendered(evidence({"shop": {"f": "dead"}}))
-    for tag, attributes in Elements(html).found:
-        assert not {name for name in attributes if name == "style" or name.startswith("on")}
-        assert "src" not in attributes
-        assert attributes.get("href") in (None, "data:,", "#functions"), tag
-    assert not re.search(r"https?://|@import|url\(", html)
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b", html)
+    check_self_contained(rendered(evidence({"shop": {"f": "dead"}})))
 
 
 def test_markup_in_names_stays_text() -> None:
@@ -98,7 +59,7 @@ def test_markup_in_names_stays_text() -> None:
 
 def test_the_data_is_ascii_and_has_no_markup() -> None:
     """Within the block no character could end it."""
-    written = data_of.harmless({EVIL: [EVIL, "\ud800"]})
+    written = packed.harmless({EVIL: [EVIL, "\ud800"]})
     assert written.isascii()
     assert not set("<>&") & set(written)
     assert json.loads(written) == {EVIL: [EVIL, "\ud800"]}

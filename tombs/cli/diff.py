@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import gather, token_option
+from tombs.cli.sources import gather, need_for_html, token_option
 from tombs.diff import CLASSES, Diff
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files
@@ -34,7 +34,7 @@ _RENDER = {
     "gitlab": gitlab.render,
     "sarif": sarif.render,
 }
-FORMATS = ("text", *_RENDER)
+FORMATS = ("text", *_RENDER, "html")
 
 
 def _classes(
@@ -118,6 +118,8 @@ def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     """
     if given["old"] == "-" == given["new"]:
         raise click.UsageError("only one of OLD and NEW can be standard input")
+    if any(form == "html" for form, _ in given["forms"]):
+        need_for_html("jinja2")
     ignore = _ignore(given["ignore"])
     old = gather(given["old"], given["old_trees"])
     new = gather(given["new"], given["trees"])
@@ -138,6 +140,11 @@ def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
 def _lines(
     outcome: Outcome, paths: Paths, form: str, path: str, *, everything: bool
 ) -> Iterator[bytes]:
+    if form == "html":
+        from tombs.formats import html  # noqa: PLC0415 - only HTML needs jinja2
+
+        yield from html.render(outcome, paths)
+        return
     if form == "text":
         color = path == "-" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         lines = text.render(outcome, paths, everything=everything, color=color)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
 
 from tombs.cli.demands import demand_options
 from tombs.cli.entry import tell
-from tombs.cli.sources import chosen, directory_option, gather, progress, token_option
-from tombs.errors import TombsError
+from tombs.cli.sources import (
+    chosen,
+    directory_option,
+    gather,
+    need_for_html,
+    progress,
+    token_option,
+)
 from tombs.evidence import files
 from tombs.evidence.standing import Standings
 from tombs.formats.words import clean, count
@@ -23,8 +28,6 @@ from tombs.report.tested import Tests
 
 if TYPE_CHECKING:
     from typing import Any
-
-_ADVICE = "Install what is missing: pip install 'tombs[report]'"
 
 
 @click.command("report")
@@ -63,7 +66,7 @@ def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  
     """
     html = given["html"]
     if html is not None:
-        _check_for_what_html_needs()
+        need_for_html("jinja2", "pygments")
     place = chosen(source, given["directory"])
     if place == "-" == given["tests"]:
         raise click.UsageError("only one of SOURCE and --tests can be standard input")
@@ -78,12 +81,6 @@ def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  
     if given["git"]:
         _ask_git(report)
     _write(report, html)
-
-
-def _check_for_what_html_needs() -> None:
-    missing = [name for name in ("jinja2", "pygments") if find_spec(name) is None]
-    if missing:
-        raise TombsError(f"--html needs {' and '.join(missing)}: not installed here", _ADVICE)
 
 
 def _style() -> text.Style:

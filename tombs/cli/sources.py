@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from tombs import rundir
 from tombs.cli.entry import tell
 from tombs.client.graveyards import the_live_one
 from tombs.client.source import load
+from tombs.errors import TombsError
 from tombs.inventory import inventory
 from tombs.listings import Listings
 
@@ -91,6 +93,20 @@ def progress(items: Iterable[Item], label: str, length: int | None = None) -> It
         return
     with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
         yield from bar
+
+
+def need_for_html(*names: str) -> None:
+    """See to it that the packages are there which a page is made with.
+
+    Raises:
+        TombsError: naming those that are missing.
+    """
+    missing = [name for name in names if find_spec(name) is None]
+    if missing:
+        raise TombsError(
+            f"HTML needs {' and '.join(missing)}: not installed here",
+            "Install what is missing: pip install 'tombs[report]'",
+        )
 
 
 def _clean(text: str) -> str:

@@ -9,7 +9,7 @@
             t tests (a digit each), w {function: note}, e {function: exposure},
             c {function: [when, who, commit, 1 if it may be earlier]}, g functions gone from the
             source
-    exposure  `told` in lines, `watched` in seconds, the same as `length` in text, `processes`
+    exposure  as `packed.exposed` gives it
     file    t its text, p its parts (tombs.report.highlight); p is empty where there were too many
 
 What repeats is a number of a list. Names come cleaned: what does not print is written as escape.
@@ -17,25 +17,22 @@ What repeats is a number of a list. Names come cleaned: what does not print is w
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from tombs.evidence.durations import SECOND, show
 from tombs.evidence.standing import DEAD, NEVER_LOADED, STATES
-from tombs.formats.words import clean, exposure_lines, window_line
+from tombs.formats.words import clean
 from tombs.report import highlight
 from tombs.report.checkout import text_of
 from tombs.report.lines import span
+from tombs.report.packed import Numbers, exposed, harmless, name, others
 from tombs.report.tested import ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
-    from tombs.evidence.exposure import Exposure
     from tombs.evidence.standing import Standing
-    from tombs.evidence.windows import Window
     from tombs.report.report import Report
     from tombs.report.tree import Module
 
@@ -43,20 +40,6 @@ SHOWN: Final = 24 << 20  # characters of source that a page carries; beyond, fil
 COLORED: Final = 2 << 20  # of these, how many are coloured: that takes half a second a million
 _STATES: Final = {state: str(number) for number, state in enumerate(STATES)}
 _ANSWERS: Final = {answer: str(number) for number, answer in enumerate(ANSWERS)}
-
-
-def harmless(value: object) -> str:
-    """Write JSON that can stand in HTML: neither `<` nor `&`, and nothing but ASCII."""
-    text = json.dumps(value, separators=(",", ":"), check_circular=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-class _Numbers(dict[Any, int]):
-    """Gives each new value the next number."""
-
-    def __missing__(self, key: object) -> int:
-        self[key] = len(self)
-        return self[key]
 
 
 class Data:
@@ -68,10 +51,10 @@ class Data:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._notes = _Numbers()
-        self._owners = _Numbers()
-        self._people = _Numbers()
-        self._exposures = _Numbers()
+        self._notes = Numbers()
+        self._owners = Numbers()
+        self._people = Numbers()
+        self._exposures = Numbers()
         self.left_out = 0  # files whose source found no room
 
     def pieces(self) -> Iterator[str]:
@@ -87,7 +70,7 @@ class Data:
             "notes": list(self._notes),
             "owners": [clean(owner) for owner in self._owners],
             "people": [clean(person) for person in self._people],
-            "exposures": [_exposed(*pair) for pair in self._exposures],
+            "exposures": [exposed(*pair) for pair in self._exposures],
             "left": self.left_out,
         }
         yield "}," + harmless(lists)[1:]
@@ -99,19 +82,14 @@ class Data:
             "n": clean(module.name),
             "f": clean(module.file),
             "l": list(module.lines.values()),
-            "q": [_name(one.qualname, one.ordinal) for one in functions],
+            "q": [name(one.qualname, one.ordinal) for one in functions],
             "a": [first for first, _ in spans],
             "z": [last - first for first, last in spans],
             "s": "".join(_STATES[one.state] for one in functions),
         }
         notes = {at: self._notes[clean(one.why)] for at, one in enumerate(functions) if one.why}
-        usual = functions[0]
-        told["x"] = self._number(usual)
-        others = {
-            at: self._number(one)
-            for at, one in enumerate(functions)
-            if not _alike(one.exposure, usual.exposure) or not _alike(one.window, usual.window)
-        }
+        exposures = self._numbers(functions)
+        told["x"] = exposures[0]
         if module.owners:
             told["o"] = [self._owners[owner] for owner in module.owners]
         if self._report.tests:
@@ -119,11 +97,19 @@ class Data:
             told["t"] = "".join(_ANSWERS[tests.of(one)] for one in functions)
         if module.path:
             told["g"] = [at for at, one in enumerate(functions) if not one.source]
-        some = {"w": notes, "e": others, "c": self._changes(module)}
+        some = {"w": notes, "e": others(exposures), "c": self._changes(module)}
         return told | {key: values for key, values in some.items() if values}
 
-    def _number(self, function: Standing) -> int:
-        return self._exposures[function.exposure, function.window]
+    def _numbers(self, functions: list[Standing]) -> list[int]:
+        """Number the exposures, those that are alike alike; mostly it is one and the same."""
+        numbers: list[int] = []
+        last = None
+        for one in functions:
+            if last is None or one.exposure is not last.exposure or one.window is not last.window:
+                number = self._exposures[one.exposure, one.window]
+            numbers.append(number)
+            last = one
+        return numbers
 
     def _changes(self, module: Module) -> dict[int, list[Any]]:
         ages = self._report.ages
@@ -159,24 +145,6 @@ class Data:
                 parts = highlight.parts(text)
             yield f'{comma}"{number}":{harmless({"t": text, "p": parts})}'
             comma = ","
-
-
-def _alike(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
-    return one is other or one == other
-
-
-def _exposed(exposure: Exposure, window: Window) -> dict[str, Any]:
-    """Say what a function's evidence is worth, and which window is asked of it."""
-    return {
-        "told": [line for line in (*exposure_lines(exposure), window_line(window)) if line],
-        "watched": exposure.watched // SECOND,
-        "length": show(exposure.watched) if exposure.runs else "",
-        "processes": exposure.processes,
-    }
-
-
-def _name(qualname: str, ordinal: int) -> str:
-    return clean(qualname if ordinal == 1 else f"{qualname}#{ordinal}")
 
 
 def _size(path: str) -> int:

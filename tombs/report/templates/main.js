@@ -3,7 +3,7 @@
   document.documentElement.classList.add("script");
   if (!data.modules.length) return;
   const program = readProgram(data);
-  const table = makeTable(program, makeDetail(program));
+  const table = makeFunctions(program, makeSource(program, makeDetail()));
   const { wanted } = table;
 
   const present = data.states.filter((state, at) =>
@@ -48,15 +48,10 @@
     });
   }
 
-  let waiting = 0;
-  by("search").addEventListener("input", () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => {
-      wanted.text = by("search").value;
-      show();
-    });
+  whenSearched((text) => {
+    wanted.text = text;
+    show();
   });
-  by("filters").addEventListener("submit", (event) => event.preventDefault());
 
   const map = makeMap(program, by("map"), by("crumbs"), (scope, module) => {
     wanted.scope = scope;

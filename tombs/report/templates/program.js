@@ -1,13 +1,7 @@
 /** What the page was given, with functions numbered through, and modules as a tree. */
 function readProgram(data) {
   const modules = data.modules;
-  let total = 0;
-  for (const module of modules) {
-    module.first = total;
-    total += module.q.length;
-  }
-  const moduleOf = new Uint32Array(total);
-  modules.forEach((module, at) => moduleOf.fill(at, module.first, module.first + module.q.length));
+  const { total, moduleOf } = numbered(modules);
 
   const DEAD = data.states.indexOf("dead");
   const NEVER = data.states.indexOf("never loaded");

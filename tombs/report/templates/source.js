@@ -1,30 +1,20 @@
 /** One function in full: what is known of it, and its file with the dead functions marked. */
-function makeDetail(program) {
+function makeSource(program, detail) {
   const MOST = 4000; // lines shown at once; of a longer file those around the function
-  const dialog = by("detail");
   const { data, modules } = program;
-  let back = null;
-
-  function fact(name, ...told) {
-    const row = make("div");
-    const value = make("dd");
-    value.append(...told);
-    row.append(make("dt", "", name), value);
-    return row;
-  }
 
   function facts(one) {
-    const rows = [fact("state", badge(one.state), one.note ? ` ${one.note}` : "")];
-    rows.push(fact("evidence", one.exposure.told.join("; ")));
-    rows.push(fact("where", make("code", "", `${one.file}:${one.first}–${one.last}`)));
-    if (one.tests) rows.push(fact("tests", one.tests));
+    const rows = [detail.fact("state", badge(one.state), one.note ? ` ${one.note}` : "")];
+    rows.push(detail.fact("evidence", one.exposure.told.join("; ")));
+    rows.push(detail.fact("where", make("code", "", `${one.file}:${one.first}–${one.last}`)));
+    if (one.tests) rows.push(detail.fact("tests", one.tests));
     if (one.change) {
       const { author, commit } = one.change;
       const told = one.change.when
         ? `${day(one.change)} by ${author}, ${ago(one.change)}` : ago(one.change);
-      rows.push(fact("last change", told, commit ? " " : "", make("code", "", commit)));
+      rows.push(detail.fact("last change", told, commit ? " " : "", make("code", "", commit)));
     }
-    if (one.owners.length) rows.push(fact("owner", one.owners.join(", ")));
+    if (one.owners.length) rows.push(detail.fact("owner", one.owners.join(", ")));
     return rows;
   }
 
@@ -130,26 +120,14 @@ function makeDetail(program) {
     return row;
   }
 
-  by("close").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close(); // beside it
-  });
-  dialog.addEventListener("close", () => {
-    by("source").replaceChildren();
-    if (back) back();
-  });
-
   return function open(number, afterwards) {
     const one = program.of(number);
-    back = afterwards;
-    by("detail-module").textContent = one.module;
-    by("detail-title").textContent = one.name;
-    by("facts").replaceChildren(...facts(one));
     source(one);
-    dialog.showModal();
-    by("detail-title").focus();
+    detail.open(one, facts(one), () => {
+      by("source").replaceChildren();
+      afterwards();
+    });
     const here = by("here");
-    if (here) by("source").scrollTop = Math.max(here.offsetTop - 48, 0);
-    else by("source").scrollTop = 0;
+    by("source").scrollTop = here ? Math.max(here.offsetTop - 48, 0) : 0;
   };
 }

@@ -1,90 +1,22 @@
-/** The list of functions: found, sorted, and made into rows only where they are seen. */
-function makeTable(program, open) {
+/** A list of functions, sorted, and made into rows only where they are seen. `listing` has the
+    columns (key, label, value of a number to sort by, first way to sort, cell of one: what is shown
+    of a function), how it is sorted at first, and `of`, which tells of a number what is known. */
+function makeTable(place, listing, open) {
   const ROW = 52; // pixels, as in the style sheet
   const BEYOND = 8; // rows made above and below those that are seen
   const HIGHEST = 12e6; // pixels that every browser can scroll
-  const { data, modules, moduleOf, total } = program;
-  const place = by("rows");
-  const body = by("body");
-  const table = by("table");
-
-  const lines = (number) => {
-    const module = modules[moduleOf[number]];
-    return module.z[number - module.first] + 1;
-  };
-  const state = (number) => {
-    const module = modules[moduleOf[number]];
-    return Number(module.s[number - module.first]);
-  };
-  const change = (number) => {
-    const module = modules[moduleOf[number]];
-    const found = module.c && module.c[number - module.first];
-    return found ? found[0] || Infinity : -1;
-  };
-  const watched = (number) => {
-    const module = modules[moduleOf[number]];
-    const at = number - module.first;
-    return data.exposures[module.e && at in module.e ? module.e[at] : module.x].watched;
-  };
-  const tests = (number) => {
-    const module = modules[moduleOf[number]];
-    return module.t ? Number(module.t[number - module.first]) : 0;
-  };
-  const owner = (number) => {
-    const owners = modules[moduleOf[number]].o;
-    return owners ? data.owners[owners[0]] : "\uffff";
-  };
-  const name = (number) => {
-    const module = modules[moduleOf[number]];
-    return `${module.n}.${module.q[number - module.first]}`;
-  };
-  const has = (key) => modules.some((module) => module[key]);
-  const COLUMNS = [
-    { key: "name", label: "Function", value: name, first: 1 },
-    { key: "state", label: "State", value: state, first: 1 },
-    { key: "lines", label: "Lines", value: lines, first: -1, className: "num" },
-    { key: "watched", label: "Watched", value: watched, first: -1, className: "extra" },
-    { key: "tests", label: "Tests", value: tests, first: 1, className: "extra", off: !data.tests.length },
-    { key: "owner", label: "Owner", value: owner, first: 1, className: "extra", off: !has("o") },
-    { key: "change", label: "Last change", value: change, first: 1, className: "extra", off: !has("c") },
-  ].filter((column) => !column.off);
-
-  const wanted = { text: "", states: new Set(), tests: "", scope: "", module: -1 };
-  let sorting = { key: "lines", way: -1 };
+  const table = place.querySelector("table");
+  const heads = table.tHead.rows[0];
+  const body = table.tBodies[0];
+  const columns = listing.columns.filter((column) => !column.off);
+  let sorting = listing.sorting;
   let found = new Uint32Array(0);
   let active = 0;
   let drawn = [-1, -1];
 
-  function within(module) {
-    const scope = wanted.scope;
-    return !scope || module.n === scope || module.n.startsWith(`${scope}.`);
-  }
-
-  function search() {
-    const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const shown = new Uint32Array(total);
-    let length = 0;
-    modules.forEach((module, at) => {
-      if (wanted.module >= 0 ? wanted.module !== at : !within(module)) return;
-      for (let inside = 0; inside < module.q.length; inside += 1) {
-        const number = module.first + inside;
-        if (!wanted.states.has(data.states[module.s[inside]])) continue;
-        if (wanted.tests && data.tests[module.t[inside]] !== wanted.tests) continue;
-        if (words.length) {
-          const text = program.searched(number);
-          if (!words.every((word) => text.includes(word))) continue;
-        }
-        shown[length] = number;
-        length += 1;
-      }
-    });
-    found = shown.slice(0, length);
-    sort();
-  }
-
   /** Sort by a column; equals stay in the order of modules and lines. */
   function sort() {
-    const column = COLUMNS.find((one) => one.key === sorting.key);
+    const column = columns.find((one) => one.key === sorting.key);
     const values = new Map();
     for (const number of found) values.set(number, column.value(number));
     found.sort((a, b) => {
@@ -100,7 +32,7 @@ function makeTable(program, open) {
   }
 
   function drawHeads() {
-    by("heads").replaceChildren(...COLUMNS.map((column) => {
+    heads.replaceChildren(...columns.map((column) => {
       const head = make("th", `c-${column.key} ${column.className || ""}`);
       head.scope = "col";
       const on = column.key === sorting.key;
@@ -114,7 +46,7 @@ function makeTable(program, open) {
       button.addEventListener("click", () => {
         sorting = { key: column.key, way: on ? -sorting.way : column.first };
         sort();
-        by("heads").querySelector(`[data-key=${column.key}]`).focus();
+        heads.querySelector(`[data-key=${column.key}]`).focus();
       });
       head.append(button);
       return head;
@@ -152,7 +84,7 @@ function makeTable(program, open) {
   function empty() {
     const row = make("tr", "none");
     const cell = make("td", "", "No function fits. Other words, or more states, may find some.");
-    cell.colSpan = COLUMNS.length;
+    cell.colSpan = columns.length;
     row.append(cell);
     return row;
   }
@@ -162,10 +94,10 @@ function makeTable(program, open) {
   }
 
   function row(at) {
-    const one = program.of(found[at]);
+    const one = listing.of(found[at]);
     const row = make("tr");
     row.setAttribute("aria-rowindex", at + 2);
-    for (const column of COLUMNS) {
+    for (const column of columns) {
       const cell = make(column.key === "name" ? "th" : "td", column.className);
       if (column.key === "name") {
         cell.scope = "row";
@@ -177,25 +109,11 @@ function makeTable(program, open) {
         link.title = `${one.module}.${one.name}`;
         cell.append(link);
       } else {
-        cell.append(...written(column.key, one));
+        cell.append(...[column.cell(one)].flat());
       }
       row.append(cell);
     }
     return row;
-  }
-
-  function written(key, one) {
-    if (key === "state") return [badge(one.state)];
-    if (key === "lines") return [count(one.last - one.first + 1)];
-    if (key === "watched") {
-      const { length, processes } = one.exposure;
-      if (!length) return ["–"];
-      return [make("b", "", length), make("span", "", `by ${count(processes, "process", "processes")}`)];
-    }
-    if (key === "tests") return [one.tests];
-    if (key === "owner") return [one.owners.join(", ") || "–"];
-    if (!one.change) return ["–"];
-    return [make("b", "", day(one.change)), make("span", "", one.change.author)];
   }
 
   function move(to) {
@@ -228,29 +146,8 @@ function makeTable(program, open) {
   place.addEventListener("scroll", () => draw(false), { passive: true });
   new ResizeObserver(() => draw(true)).observe(place);
 
-  return {
-    wanted,
-    search,
-    get length() { return found.length; },
+  return function show(numbers) {
+    found = numbers;
+    sort();
   };
-}
-
-/** Show a state, in colour and in words. */
-function badge(state) {
-  return make("span", `badge s-${state.replace(" ", "-")}`, state);
-}
-
-/** Write the day of a change. */
-function day(change) {
-  if (!change.when) return "not committed";
-  return (change.earlier ? "≤ " : "") + new Date(change.when * 1000).toISOString().slice(0, 10);
-}
-
-/** Write how long ago a change was. */
-function ago(change) {
-  if (!change.when) return "not committed yet";
-  const days = Math.max(Math.floor((Date.now() / 1000 - change.when) / 86400), 0);
-  const told = days < 60 ? count(days, "day")
-    : days < 730 ? count(Math.floor(days / 30.44), "month") : count(Math.floor(days / 365.25), "year");
-  return `${told} ago${change.earlier ? " or more, where the history is cut off" : ""}`;
 }
