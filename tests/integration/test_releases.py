@@ -56,9 +56,44 @@ client = app.test_client()
 assert client.get("/you").status_code == 200
 assert client.get("/a/b").status_code == 404
 """
+SQLALCHEMY = """
+import gc
+import sqlalchemy as sa
+from sqlalchemy import orm
+engine = sa.create_engine("sqlite://")
+Base = orm.declarative_base()
+class Author(Base):
+    __tablename__ = "author"
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column(sa.String(40), nullable=False)
+    books = orm.relationship("Book", back_populates="author", order_by="Book.title")
+class Book(Base):
+    __tablename__ = "book"
+    id = sa.Column(sa.Integer, primary_key=True)
+    title = sa.Column(sa.String(40))
+    author_id = sa.Column(sa.ForeignKey("author.id"))
+    author = orm.relationship("Author", back_populates="books")
+Base.metadata.create_all(engine)
+with orm.Session(engine) as session:
+    session.add(Author(name="Dickens", books=[Book(title="Bleak House"), Book(title="Hard Times")]))
+    session.commit()
+    found = session.execute(
+        sa.select(Author).join(Author.books).where(Book.title.like("Bleak%"))
+    ).scalars().one()
+    assert [book.title for book in found.books] == ["Bleak House", "Hard Times"]
+    assert session.scalar(sa.select(sa.func.count()).select_from(Book)) == 2
+    session.delete(found.books[0])
+    session.rollback()
+# What weak references call when these go must happen where the tracer still sees it.
+del engine, Base, Author, Book, session, found
+gc.collect()
+"""
 PROJECTS = [
     Project("rich", "rich", "13.3.5", "13.9.4", ("markdown-it-py", "mdurl", "pygments"), RICH, 800),
     Project("flask", "flask", "2.3.3", "3.1.0", (), FLASK, 350),
+    Project(
+        "sqlalchemy", "sqlalchemy", "1.4.52", "2.0.44", ("typing-extensions",), SQLALCHEMY, 9000
+    ),
 ]
 
 
@@ -121,16 +156,30 @@ class Release:
         for path in sorted(top.rglob("*.py")):
             parts = path.relative_to(target).with_suffix("").parts
             module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            for name, nodes in functions(path.read_text(encoding="utf-8")).items():
+            source = path.read_text(encoding="utf-8")
+            imported = imports(source)
+            for name, nodes in functions(source).items():
                 key, node = f"{module}:{name}", nodes[0]
                 if len(nodes) > 1:
                     self.shared.add(key)
-                self.bodies[key] = ast.unparse(node)
+                used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+                # Python compiles `name.method()` otherwise where the module imports the name.
+                self.bodies[key] = f"{ast.unparse(node)}\n{sorted(used & imported)}"
                 if module in loaded:
                     self.loaded.add(key)
                 line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
                 if places.get((str(path), line)) == name:
                     self.ran.add(key)
+
+
+def imports(source: str) -> set[str]:
+    """List the names that a module imports."""
+    return {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
 
 
 def functions(source: str) -> dict[str, list[ast.FunctionDef | ast.AsyncFunctionDef]]:
