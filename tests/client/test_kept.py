@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.support_graveyard import module_image
 from tombs import layout, rundir
 from tombs.block import digest
+from tombs.cli.main import main
 from tombs.client import kept
-from tombs.client.source import load
+from tombs.client.source import Access, load
 from tombs.evidence.standing import ALIVE, DEAD, Standings
 from tombs.runtime import opening
 from tombs.runtime.opening import identity, stem
@@ -181,3 +182,32 @@ def test_what_was_called_is_never_dead(
         assert {name for name in found if found[name] == ALIVE} == called
     for process in running:
         process.end()
+
+
+def test_every_reader_finds_a_name_in_the_directory_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--dir` is where kept graveyards are looked for, whatever the environment says."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    (tmp_path / "other").mkdir(mode=0o700)
+    process = Process(tmp_path / "run", "1")
+    process.call("a")
+    process.end()
+    monkeypatch.setenv("TOMBS_DIR", str(tmp_path / "other"))
+    output = str(tmp_path / "it.json")
+    commands = [
+        ["status", "web"],
+        ["report", "web"],
+        ["why", "m.a", "web"],
+        ["snapshot", "web", "-o", output],
+        ["merge", "web", "-o", output],
+        ["diff", "web", "web"],
+    ]
+    for words in commands:
+        assert main([*words, "--dir", str(tmp_path / "run")]) == 0, words
+        assert main(words) == 2, words
+        assert "web: No such file or directory" in capsys.readouterr().err
+    assert (
+        load(output).modules.keys()
+        == load("web", Access(directory=str(tmp_path / "run"))).modules.keys()
+    )

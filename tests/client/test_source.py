@@ -106,8 +106,8 @@ def test_a_running_program(graveyard: str, tmp_path: Path) -> None:
 
         server = threading.Thread(target=serve, daemon=True)
         server.start()
-        check(load(f"unix://{path}", 30))
-        check(load(path, 30))
+        check(load(f"unix://{path}"))
+        check(load(path))
         server.join(30)
     assert asked == [b"graveyard\n"] * 2
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import gather, need_for_html, token_option
+from tombs.cli.sources import gather, need_for_html, reading_options, tree_option
 from tombs.diff import CLASSES, Diff
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files
@@ -70,14 +70,8 @@ def _forms(
 @click.command("diff")
 @click.argument("old")
 @click.argument("new")
-@click.option(
-    "--source",
-    "trees",
-    metavar="DIR",
-    multiple=True,
-    help="NEW's source tree: tells removed from never loaded, and knows stubs.",
-)
-@click.option("--old-source", "old_trees", metavar="DIR", multiple=True, help="OLD's source tree.")
+@tree_option("NEW's source tree: tells removed from never loaded, and knows stubs.")
+@tree_option("OLD's source tree.", "--old-source", "old_trees")
 @demand_options
 @click.option(
     "--fail-on",
@@ -107,7 +101,7 @@ def _forms(
 @click.option(
     "--across-applications", is_flag=True, help="Compare even where they are two applications."
 )
-@token_option
+@reading_options
 def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     """Compare two deployments by module and qualified name, never by line.
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs import address, snapshot, wire
-from tombs.cli.sources import token_file, token_option
+from tombs.cli.sources import chosen, reading_options, source_argument, token_file
 from tombs.client.connect import fetch
-from tombs.client.graveyards import the_live_one
 from tombs.formats.words import clean
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("fetch")
-@click.argument("source", metavar="[SOURCE]", required=False)
+@source_argument
 @click.option(
     "--format",
     "form",
@@ -30,15 +29,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="How each tomb is written.",
 )
-@click.option(
-    "--dir",
-    "directory",
-    envvar="TOMBS_DIR",
-    metavar="PATH",
-    help="The run directory to look in where no SOURCE is given (TOMBS_DIR).",
-)
-@token_option
-def command(source: str | None, form: str, directory: str | None) -> None:
+@reading_options
+def command(source: str | None, form: str) -> None:
     """Print the tombs of a program, a line each.
 
     SOURCE is a unix:// or tcp:// address, a socket's path, or a graveyard file, live or finished.
@@ -46,7 +38,7 @@ def command(source: str | None, form: str, directory: str | None) -> None:
     directory is read.
     """
     out = sys.stdout.buffer
-    pieces = tombs(source or the_live_one(directory, os.environ), form)
+    pieces = tombs(chosen(source), form)
     for piece in _harmless(pieces) if sys.stdout.isatty() else pieces:
         out.write(piece)
 

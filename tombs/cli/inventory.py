@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tombs.cli.sources import add_inventory
+from tombs.cli.sources import add_inventory, namespace_option
 from tombs.evidence import files, saved
 from tombs.evidence.model import Evidence
 from tombs.formats.words import clean
@@ -19,13 +19,7 @@ from tombs.formats.words import clean
     required=True,
     help="Directory from which the modules are imported, or a package's own.",
 )
-@click.option(
-    "-n",
-    "--namespace",
-    metavar="NAME",
-    multiple=True,
-    help="Take only modules with this dotted prefix.",
-)
+@namespace_option
 @click.option(
     "-o",
     "--output",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from tombs import layout, snapshot
+from tombs.cli.sources import directory, directory_option
 from tombs.client.graveyards import Found, find
 from tombs.errors import GraveyardError
 
@@ -28,14 +29,8 @@ _NUMBERS = range(1, 7)
 
 
 @click.command("ls")
-@click.option(
-    "--dir",
-    "directory",
-    envvar="TOMBS_DIR",
-    metavar="PATH",
-    help="The run directory to look in (TOMBS_DIR).",
-)
-def command(directory: str | None) -> None:
+@directory_option
+def command() -> None:
     """List the graveyards of this machine, live and finished, newest last.
 
     FUNCTIONS are those that were loaded; VACATED were called, TOMBS were not, of UNKNOWN nobody can
@@ -43,7 +38,7 @@ def command(directory: str | None) -> None:
     """
     rows: list[tuple[str, ...]] = [HEADS]
     below = [""]
-    for found in find(directory, os.environ):
+    for found in find(directory(), os.environ):
         try:
             shot = snapshot.read(found.path)
             row = _row(found, shot)

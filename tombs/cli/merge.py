@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs.cli.sources import progress, token_file, token_option
-from tombs.client.source import items
+from tombs.cli.sources import output_option, pieces, progress, reading_options
 from tombs.evidence import files, saved
 from tombs.merge import Merging
 
@@ -17,19 +16,13 @@ if TYPE_CHECKING:
 
 @click.command("merge")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE",
-    required=True,
-    help="Where to; compressed where the name ends in .gz or .zst; - is standard output.",
-)
+@output_option
 @click.option(
     "--across-applications",
     is_flag=True,
     help="Mix evidence of several applications: only sensible for code that they share.",
 )
-@token_option
+@reading_options
 def command(sources: tuple[str, ...], output: str, *, across_applications: bool) -> None:
     """Unite evidence of several runs, hosts and releases into one snapshot.
 
@@ -39,5 +32,5 @@ def command(sources: tuple[str, ...], output: str, *, across_applications: bool)
     merging = Merging(one_application=not across_applications)
     known: Known = {}
     for source in progress(sources, "merging", len(sources)):
-        merging.add(items(source, known, token_file=token_file()), source)
+        merging.add(pieces(source, known), source)
     files.write(output, saved.write(merging.evidence))

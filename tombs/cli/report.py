@@ -12,11 +12,12 @@ from tombs.cli.demands import demand_options
 from tombs.cli.entry import tell
 from tombs.cli.sources import (
     chosen,
-    directory_option,
     gather,
     need_for_html,
     progress,
-    token_option,
+    reading_options,
+    source_argument,
+    tree_option,
 )
 from tombs.evidence import files
 from tombs.evidence.standing import Standings
@@ -31,14 +32,10 @@ if TYPE_CHECKING:
 
 
 @click.command("report")
-@click.argument("source", metavar="[SOURCE]", required=False)
-@click.option(
-    "--source",
-    "trees",
-    metavar="DIR",
-    multiple=True,
-    help="A source tree: tells never loaded from never called, knows stubs; its code is shown,"
-    " with owner (CODEOWNERS) and last change (git).",
+@source_argument
+@tree_option(
+    "A source tree: tells never loaded from never called, knows stubs; its code is shown,"
+    " with owner (CODEOWNERS) and last change (git)."
 )
 @click.option("--html", metavar="FILE", help="Write one self-contained HTML file.")
 @click.option(
@@ -56,8 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option("--git/--no-git", default=True, help="Ask git when dead code was last changed.")
 @demand_options
-@directory_option
-@token_option
+@reading_options
 def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - one value an option
     """Show where the dead code is: a tree of packages, or with --html a page to explore.
 
@@ -67,7 +63,7 @@ def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  
     html = given["html"]
     if html is not None:
         need_for_html("jinja2", "pygments")
-    place = chosen(source, given["directory"])
+    place = chosen(source)
     if place == "-" == given["tests"]:
         raise click.UsageError("only one of SOURCE and --tests can be standard input")
     evidence = gather(place, trees)

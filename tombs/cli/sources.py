@@ -6,40 +6,70 @@ import os
 import sys
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tombs import rundir
 from tombs.cli.entry import tell
 from tombs.client.graveyards import the_live_one
-from tombs.client.source import load
+from tombs.client.source import Access, items
 from tombs.errors import TombsError
+from tombs.evidence.model import Evidence
 from tombs.inventory import inventory
 from tombs.listings import Listings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tombs.evidence.model import Evidence
+    from tombs.evidence.reading import Item, Known
 
-Item = TypeVar("Item")
-_KEPT = "tombs.token_file"  # among what click keeps for a command
+Thing = TypeVar("Thing")
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+source_argument = click.argument("source", metavar="[SOURCE]", required=False)
+output_option = click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    help="Where to; compressed where the name ends in .gz or .zst; - is standard output.",
+)
+namespace_option = click.option(
+    "-n",
+    "--namespace",
+    metavar="NAME",
+    multiple=True,
+    help="Of the source tree, take only modules with this dotted prefix.",
+)
+
+
+def tree_option(told: str, flag: str = "--source", name: str = "trees") -> Callable[..., Any]:
+    """Make the option that names source trees; `told` is its help."""
+    return click.option(flag, name, metavar="DIR", multiple=True, help=told)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.meta[f"tombs.{parameter.name}"] = value
+
+
+def _told(name: str) -> str | None:
+    context = click.get_current_context(silent=True)
+    value: str | None = context.meta.get(f"tombs.{name}") if context is not None else None
+    return value
+
 
 directory_option = click.option(
     "--dir",
     "directory",
     envvar="TOMBS_DIR",
     metavar="PATH",
-    help="The run directory to look in where no SOURCE is given (TOMBS_DIR).",
+    callback=_remember,
+    expose_value=False,
+    help="The run directory to look in for live and for kept graveyards (TOMBS_DIR).",
 )
-
-
-def _remember(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-    context.meta[_KEPT] = value
-
-
-token_option = click.option(
+_token_option = click.option(
     "--token-file",
     envvar="TOMBS_TOKEN_FILE",
     metavar="PATH",
@@ -49,31 +79,46 @@ token_option = click.option(
 )
 
 
+def reading_options(command: Command) -> Command:
+    """Add what all readers of evidence take; `chosen` and `gather` see to it."""
+    return directory_option(_token_option(command))
+
+
+def directory() -> str | None:
+    """Give the run directory of the command that runs, if it was told one."""
+    return _told("directory")
+
+
 def token_file() -> str | None:
     """Give the token file of the command that runs, if it was told one."""
-    context = click.get_current_context(silent=True)
-    path: str | None = context.meta.get(_KEPT) if context is not None else None
-    return path
+    return _told("token_file")
 
 
-def chosen(source: str | None, directory: str | None) -> str:
+def chosen(source: str | None) -> str:
     """Give the source that was named, or the only live graveyard."""
-    return source or the_live_one(directory, os.environ)
+    return source or the_live_one(directory(), os.environ)
 
 
-def gather(source: str, directories: Sequence[str] = (), namespace: Sequence[str] = ()) -> Evidence:
+def gather(source: str, trees: Sequence[str] = (), namespace: Sequence[str] = ()) -> Evidence:
     """Read evidence, and add what the source trees have."""
-    evidence = load(source, token_file=token_file())
-    for directory in directories:
-        add_inventory(evidence, directory, namespace)
+    evidence = Evidence()
+    for item, key in pieces(source, {}):
+        evidence.add(item, key)
+    for tree in trees:
+        add_inventory(evidence, tree, namespace)
     return evidence
 
 
-def add_inventory(evidence: Evidence, directory: str, namespace: Sequence[str]) -> None:
+def pieces(source: str, known: Known) -> Iterator[Item]:
+    """Yield evidence as `tombs.client.source.items` does."""
+    return items(source, known, Access(token_file(), directory()))
+
+
+def add_inventory(evidence: Evidence, tree: str, namespace: Sequence[str]) -> None:
     """Add what a source tree has; a file that can't be read is told on stderr."""
     kept = Listings(_cache())
-    listing = inventory(directory, namespace, lambda fault: tell("tombs", _clean(fault)), kept)
-    for listed in progress(listing, f"reading {directory}"):
+    listing = inventory(tree, namespace, lambda fault: tell("tombs", _clean(fault)), kept)
+    for listed in progress(listing, f"reading {tree}"):
         evidence.add(listed)
     # A cache that can't be written costs time and nothing else.
     with suppress(OSError):
@@ -81,17 +126,17 @@ def add_inventory(evidence: Evidence, directory: str, namespace: Sequence[str]) 
 
 
 def _cache() -> str | None:
-    directories = rundir.find(os.environ.get("TOMBS_DIR") or None, os.environ)
+    directories = rundir.find(directory(), os.environ)
     run = directories[0] if directories else ""
     return rundir.cache(os.environ.get("TOMBS_CACHE") or None, run, os.environ)
 
 
-def progress(items: Iterable[Item], label: str, length: int | None = None) -> Iterator[Item]:
-    """Pass items on and show on a terminal how far it is; nothing where nobody waits."""
+def progress(things: Iterable[Thing], label: str, length: int | None = None) -> Iterator[Thing]:
+    """Pass things on and show on a terminal how far it is; nothing where nobody waits."""
     if not sys.stderr.isatty():
-        yield from items
+        yield from things
         return
-    with click.progressbar(items, length=length, label=label, file=sys.stderr) as bar:
+    with click.progressbar(things, length=length, label=label, file=sys.stderr) as bar:
         yield from bar
 
 

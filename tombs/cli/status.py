@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import chosen, directory_option, gather, token_option
+from tombs.cli.sources import chosen, gather, reading_options, source_argument, tree_option
 from tombs.evidence.standing import DEAD, STATES, Standings
 from tombs.formats.structured import exposed, listed_windows
 from tombs.formats.words import clean, count, exposure_lines, states_line, watched, window_lines
@@ -24,14 +24,8 @@ _WIDTH = 80
 
 
 @click.command("status")
-@click.argument("source", metavar="[SOURCE]", required=False)
-@click.option(
-    "--source",
-    "trees",
-    metavar="DIR",
-    multiple=True,
-    help="A source tree: tells never loaded from never called, and knows stubs.",
-)
+@source_argument
+@tree_option("A source tree: tells never loaded from never called, and knows stubs.")
 @click.option(
     "--depth",
     type=click.IntRange(min=1),
@@ -42,14 +36,12 @@ _WIDTH = 80
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @demand_options
-@directory_option
-@token_option
+@reading_options
 def command(
     source: str | None,
     trees: tuple[str, ...],
     depth: int,
     form: str,
-    directory: str | None,
     demands: Demands,
 ) -> None:
     """Tell how much is dead, in total and by package, and first what the evidence is worth.
@@ -57,7 +49,7 @@ def command(
     SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or - for standard
     input; without it, the only live graveyard of the run directory.
     """
-    evidence = gather(chosen(source, directory), trees)
+    evidence = gather(chosen(source), trees)
     standings = Standings(evidence, demands)
     for line in _text(evidence, standings, depth) if form == "text" else _json(standings, depth):
         click.echo(line)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.entry import tell
-from tombs.cli.sources import chosen, directory_option, token_file, token_option
+from tombs.cli.sources import chosen, reading_options, source_argument, token_file
 from tombs.client import follow as following
 from tombs.client import view as viewing
 from tombs.client.follow import follow
@@ -31,7 +31,7 @@ _PATIENCE: Final = "30s"
 
 
 @click.command("watch")
-@click.argument("source", metavar="[SOURCE]", required=False)
+@source_argument
 @click.option("--plain", is_flag=True, help="A line for each event, also on a terminal.")
 @click.option(
     "--format",
@@ -56,14 +56,12 @@ _PATIENCE: Final = "30s"
     metavar="TIME",
     help="For how long a program that has gone may come back.",
 )
-@token_option
-@directory_option
+@reading_options
 def command(
     source: str | None,
     form: str,
     depth: int,
     patience: str,
-    directory: str | None,
     *,
     plain: bool,
 ) -> None:
@@ -81,7 +79,7 @@ def command(
     gc.enable()  # unlike other commands it may run for weeks
     try:
         view = View()
-        events = follow(chosen(source, directory), view, seconds, token_file=token_file())
+        events = follow(chosen(source), view, seconds, token_file=token_file())
         if not plain and form == "text" and _screen():
             from tombs.cli import screen  # noqa: PLC0415 - rich is not everybody's
 

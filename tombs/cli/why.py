@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import chosen, directory_option, gather, token_option
+from tombs.cli.sources import chosen, gather, reading_options, source_argument, tree_option
 from tombs.errors import TombsError
 from tombs.evidence.durations import moment
 from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Standings
@@ -35,22 +35,14 @@ _TOLD: Final = {
 
 @click.command("why")
 @click.argument("name")
-@click.argument("source", metavar="[SOURCE]", required=False)
-@click.option(
-    "--source",
-    "trees",
-    metavar="DIR",
-    multiple=True,
-    help="A source tree: tells never loaded from never called, knows stubs, finds references.",
-)
+@source_argument
+@tree_option("A source tree: tells never loaded from never called, knows stubs, finds references.")
 @demand_options
-@directory_option
-@token_option
+@reading_options
 def command(
     name: str,
     source: str | None,
     trees: tuple[str, ...],
-    directory: str | None,
     demands: Demands,
 ) -> None:
     """Tell everything that is known of one function.
@@ -59,7 +51,7 @@ def command(
     SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or -; without it, the
     only live graveyard of the run directory.
     """
-    place = chosen(source, directory)
+    place = chosen(source)
     standings = Standings(gather(place, trees), demands)
     found = find(standings, name)
     if not found:

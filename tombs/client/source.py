@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tombs import address, layout, rundir
 from tombs.client.connect import fetch
@@ -26,65 +26,70 @@ if TYPE_CHECKING:
     from tombs.evidence.reading import Item, Known
 
 STANDARD_INPUT: Final = "-"
-_TIMEOUT: Final = 30.0
 _LARGEST: Final = 5 << 30  # bytes of a graveyard: the most strings and slots that can be asked for
 _HELP: Final = (
     "Evidence is a unix:// or tcp:// address, a graveyard file, what `tombs snapshot` saved, or -."
 )
 
 
-def load(source: str, timeout: float = _TIMEOUT, token_file: str | None = None) -> Evidence:
+class Access(NamedTuple):
+    """What is needed to come to evidence.
+
+    Args:
+        token_file: for a program that demands a token.
+        directory: where kept graveyards lie; without it, TOMBS_DIR or where they are looked for.
+        timeout: seconds to wait for a program's answer.
+    """
+
+    token_file: str | None = None
+    directory: str | None = None
+    timeout: float = 30.0
+
+
+def load(source: str, access: Access | None = None) -> Evidence:
     """Read all evidence of one source.
 
     Args:
         source: a `unix://` or `tcp://` address, the path of a socket, of a graveyard file or of a
             saved snapshot (compressed or not), `-` for either of the two on standard input, or the
             name of a kept graveyard: its generations and its history.
-        timeout: seconds to wait for a program's answer.
-        token_file: for a program that demands a token.
+        access: what is needed to come to it.
 
     Raises:
         TombsError: it can't be reached or read, with its name and, where it has lines, the line.
     """
-    known: Known = {}
-    while True:
-        named = _named(source)
-        evidence = Evidence()
-        try:
-            for one in named or [source]:
-                for item, key in items(one, known, timeout, token_file):
-                    evidence.add(item, key)
-        except GraveyardError:
-            # A generation that became history since they were listed is found there.
-            if set(_named(source)) >= set(named):
-                raise
-        else:
-            return evidence
+    evidence = Evidence()
+    for item, key in items(source, {}, access):
+        evidence.add(item, key)
+    return evidence
 
 
-def _named(source: str) -> list[str]:
-    """Give the files of a kept graveyard of this name; none where it is the name of a file."""
-    if "/" in source or source == STANDARD_INPUT or os.path.lexists(source):
-        return []
-    directories = rundir.find(os.environ.get("TOMBS_DIR"), os.environ)
-    return [path for directory in directories for path in rundir.kept(directory, source)]
-
-
-def items(
-    source: str, known: Known, timeout: float = _TIMEOUT, token_file: str | None = None
-) -> Iterator[Item]:
+def items(source: str, known: Known, access: Access | None = None) -> Iterator[Item]:
     """Yield a source's evidence in pieces, each with its digest where that is known.
 
     Args:
         source: as `load` takes it.
         known: modules that were read before; they are added to.
-        timeout: seconds to wait for a program's answer.
-        token_file: for a program that demands a token.
+        access: what is needed to come to it.
     """
+    access = access or Access()
+    for one in _named(source, access.directory) or [source]:
+        yield from _items(one, known, access)
+
+
+def _named(source: str, directory: str | None) -> list[str]:
+    """Give the files of a kept graveyard of this name; none where it is the name of a file."""
+    if "/" in source or source == STANDARD_INPUT or os.path.lexists(source):
+        return []
+    directories = rundir.find(directory or os.environ.get("TOMBS_DIR"), os.environ)
+    return [path for one in directories for path in rundir.kept(one, source)]
+
+
+def _items(source: str, known: Known, access: Access) -> Iterator[Item]:
     if "://" in source or _is_socket(source):
         place = address.parse(source)
         if place is not None:
-            data = b"".join(fetch(place, "graveyard", timeout, token_file))
+            data = b"".join(fetch(place, "graveyard", access.timeout, access.token_file))
             yield from _taken(Snapshot(data, str(place)))
             return
     with _opened(source) as (stream, name):
