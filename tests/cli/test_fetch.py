@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support import environment, python, run
-from tests.support_graveyard import opened
+from tests.support_graveyard import opened, register
 from tombs.block import Entry, build, digest
 from tombs.cli.fetch import _harmless
 from tombs.wire import line
@@ -77,3 +78,36 @@ def test_no_command_shows_what_steers_a_terminal(evil: str, command: str) -> Non
         assert done.stdout + done.stderr
         for text in (done.stdout, done.stderr):
             assert text.replace("\n", "").isprintable(), words
+
+
+@pytest.mark.parametrize("form", ["json", "function"])
+def test_what_was_saved_or_piped_is_fetched_alike(tmp_path: Path, form: str) -> None:
+    """The same lines come from the graveyard, from a snapshot of it, and from standard input."""
+    graveyard = opened(tmp_path)
+    record = register(graveyard)
+    graveyard.vacate(record.base)
+    saved = str(tmp_path / "saved.json.gz")
+    fetched = [sys.executable, "-m", "tombs.cli.main", "fetch", "--format", form]
+    wanted = python([*fetched[1:], graveyard.path], check=True).stdout
+    assert len(wanted.splitlines()) == 2
+    python(["-m", "tombs.cli.main", "snapshot", graveyard.path, "-o", saved], check=True)
+    assert python([*fetched[1:], saved], check=True).stdout == wanted
+    for path in (saved, graveyard.path):
+        with open(path, "rb") as file:
+            piped = subprocess.run(
+                [*fetched, "-"],
+                stdin=file,
+                env=environment(),
+                stdout=subprocess.PIPE,
+                check=True,
+                timeout=60,
+            )
+        assert piped.stdout.decode() == wanted
+
+
+def test_fetch_names_what_it_can_not_read(tmp_path: Path) -> None:
+    """File and line, as the other readers do."""
+    (tmp_path / "bad.json").write_text("{}\n")
+    done = python(["-m", "tombs.cli.main", "fetch", tmp_path / "bad.json"])
+    assert done.returncode == 2
+    assert "bad.json:1: this is no saved snapshot" in done.stderr
