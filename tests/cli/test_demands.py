@@ -73,6 +73,7 @@ def test_why_tells_the_window_and_its_reason(tombs: Callable[..., str]) -> None:
         "shop.tax.due\n  unknown (watched 3d of 400d)\n  /srv/app/shop/tax.py:1-5\n"
         "  watched 3d since 2026-09-21 14:13 UTC\n  1 run, 4 processes, no release named\n"
         "  window 400d for shop.tax.**, by pyproject.toml\n\n"
+        "references: --source DIR searches its source for them\n"
     )
     assert "window" not in tombs("why", "shop.web.view", "shop.json")
     told = tombs("why", "shop.web.view", "shop.json", "--min-window", "2d")

@@ -10,6 +10,7 @@ import pytest
 from tests.support_evidence import evidence, run, save
 from tombs.cli.main import main
 from tombs.client.source import load
+from tombs.evidence.model import Call, Evidence, Seen, Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +213,29 @@ def test_why_tells_all_there_is(place: Place) -> None:
     assert "not a proof" in told
     assert "  shop/old.py:1  def forgotten(): return 'shop.cart:add'" in told
     told = place.tombs("why", "forgotten", place.old, "--source", "src")
-    assert "never loaded: its module was never imported" in told
+    assert "never loaded: its module was never imported\n  no stub: " in told
+    assert "0 references to forgotten in the source" in told
+    assert "references: --source DIR" in place.tombs("why", "Cart.total", place.old)
+
+
+def test_why_tells_when_it_was_called_and_who_called_it_again(place: Place) -> None:
+    """The function's own frame, with which the stack begins, is no caller."""
+    by = run("shop-1", release="1")
+    hour = 3600 * 10**9
+    call = Call(by.created, by.created + 5 * hour, "1", 2)
+    stack = Stack(by.created + 5 * hour, (("c.py", "add", 3), ("\x1b.py", "pay", 7)))
+    made = Evidence(
+        one._replace(calls={0: call}, stacks={0: stack}) if isinstance(one, Seen) else one
+        for one in evidence({"shop.cart": {"add": "alive"}}, by=by).items()
+    )
+    told = place.tombs("why", "add", save(made, place.path / "called.json"))
+    assert told.splitlines()[-6:-1] == [
+        "  first called 2026-09-21 14:13 UTC, by 2 processes at least",
+        "  last called 2026-09-21 19:13 UTC in release 1, or within two epochs after it",
+        "  back from the dead 2026-09-21 19:13 UTC, called by",
+        "    \\x1b.py:7 in pay",
+        "",
+    ]
 
 
 def test_why_finds_by_the_end_of_a_name(place: Place) -> None:

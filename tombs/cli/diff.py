@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import gather, need_for_html, reading_options, tree_option
+from tombs.cli.sources import colored, gather, need_for_html, reading_options, tree_option
 from tombs.diff import CLASSES, Diff
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files
@@ -140,7 +139,7 @@ def _lines(
         yield from html.render(outcome, paths)
         return
     if form == "text":
-        color = path == "-" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        color = path == "-" and colored()
         lines = text.render(outcome, paths, everything=everything, color=color)
     else:
         lines = _RENDER[form](outcome, paths)

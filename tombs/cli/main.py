@@ -33,6 +33,21 @@ COMMANDS: Final = {
     "doctor": "Tell what would be watched and what wouldn't, and why.",
 }
 
+_MANUAL: Final = """Read graveyards: what a program under `tombs-run` has loaded and never called.
+
+\b
+    tombs-run -n shop gunicorn shop.web:app     watch a program
+    tombs status                                how much is dead, since when
+    tombs report --source src --html it.html    where it is, as a page
+    tombs why Invoice.void --source src         may I delete this?
+    tombs snapshot --source src -o new.json.gz  keep what is known now
+    tombs diff old.json.gz new.json.gz --fail-on newly-dead
+
+A SOURCE is a unix:// or tcp:// address, a graveyard file, live or finished, a saved snapshot, the
+name of a kept graveyard, or - for standard input; without one it is the only program that runs. The
+exit code is 0 where all is fine, 1 where a gate failed, 2 on an error.
+"""
+
 
 class LazyGroup(click.Group):
     """Knows its commands by name and summary; loads the module of the one that runs."""
@@ -57,7 +72,7 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
-    help="Read graveyards: what a program under `tombs-run` has loaded and never called.",
+    help=_MANUAL,
     epilog="`tombs COMMAND --help` tells more of a command.",
 )
 @click.version_option(__version__, prog_name="tombs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from tombs.cli.demands import demand_options
 from tombs.cli.entry import tell
 from tombs.cli.sources import (
     chosen,
+    colored,
     gather,
     need_for_html,
     progress,
@@ -80,8 +80,7 @@ def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  
 
 
 def _style() -> text.Style:
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    color = color and os.environ.get("TERM") != "dumb"
+    color = colored()
     try:
         "█▒·…".encode(sys.stdout.encoding or "ascii")
     except (UnicodeError, LookupError):

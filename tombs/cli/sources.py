@@ -140,6 +140,12 @@ def progress(things: Iterable[Thing], label: str, length: int | None = None) -> 
         yield from bar
 
 
+def colored() -> bool:
+    """Tell whether standard output shows colours, and is wanted to (NO_COLOR, TERM)."""
+    environ = os.environ
+    return sys.stdout.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
 def need_for_html(*names: str) -> None:
     """See to it that the packages are there which a page is made with.
 

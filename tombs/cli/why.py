@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tombs.evidence.windows import Demands
 
 _MOST: Final = 20
+_WIDTH: Final = 80
 _TOLD: Final = {
     DEAD: "dead: loaded, and never called while it was watched",
     ALIVE: "alive: it was called",
@@ -67,7 +68,9 @@ def command(
     if len(found) > _MOST:
         click.echo(f"and {len(found) - _MOST} more of that name; say more of it")
         return
-    if trees:
+    if not trees:
+        click.echo("references: --source DIR searches its source for them")
+    else:
         for line in _references(trees, {one.qualname.rpartition(".")[2] for one in found}):
             click.echo(line)
 
@@ -89,7 +92,9 @@ def _told(standing: Standing, paths: Paths) -> Iterator[str]:
     why = f" ({clean(standing.why)})" if standing.why else ""
     yield f"  {_TOLD[standing.state]}{why}"
     if standing.stub and standing.state != STUB:
-        yield f"  stub: {standing.stub}"
+        yield f"  a stub in the source ({standing.stub})"
+    elif standing.source and standing.state in {DEAD, NEVER_LOADED}:
+        yield "  no stub: it has a body of its own"
     yield f"  {clean(paths.of(standing))}:{standing.start}-{standing.end}"
     for line in exposure_lines(standing.exposure):
         yield f"  {line}"
@@ -105,12 +110,15 @@ def _callers(standing: Standing) -> Iterator[str]:
     """Say who called it when it was marked, or came back from the dead."""
     if standing.stack is None:
         return
+    frames = standing.stack.frames
+    if frames and frames[0][1] == standing.qualname:  # where it begins itself says nothing new
+        frames = frames[1:]
     first = standing.call is not None and standing.stack.at <= standing.call.first
     when = "first called" if first else "back from the dead"
-    yield f"  {when} {moment(standing.stack.at)}, by"
-    for number, (file, name, at) in enumerate(standing.stack.frames):
-        if number or name != standing.qualname:  # the first frame is its own
-            yield f"    {clean(file)}:{at} in {clean(name)}"
+    by = (", by" if first else ", called by") * bool(frames)
+    yield f"  {when} {moment(standing.stack.at)}{by}"
+    for file, name, at in frames:
+        yield f"    {clean(file)}:{at} in {clean(name)}"
 
 
 def _references(trees: Sequence[str], names: set[str]) -> Iterator[str]:
@@ -121,4 +129,5 @@ def _references(trees: Sequence[str], names: set[str]) -> Iterator[str]:
         )
         yield "  (a search for the name, not a proof: other things may have it, calls may hide it)"
         for one in found[:_MOST]:
-            yield f"  {clean(one.file)}:{one.line}  {clean(one.text)[:70]}"
+            place = f"  {clean(one.file)}:{one.line}  "
+            yield place + clean(one.text)[: max(_WIDTH - len(place), 30)]

@@ -86,8 +86,10 @@ def the_live_one(chosen: str | None, environ: Mapping[str, str]) -> str:
     if live:
         described = "\n".join(f"  {describe(path)}" for path in live)
         raise GraveyardError(f"several programs run under Tombs:\n{described}", "Name one of them.")
-    newest = f"The newest finished one is {found[-1].path}" if found else "There is no finished one"
-    raise GraveyardError("no program runs under Tombs", f"{newest}; `tombs ls` lists them.")
+    told = "Start one with tombs-run, or name an address, a graveyard file or a saved snapshot."
+    if found:
+        told = f"The newest finished one is {found[-1].path}; `tombs ls` lists them."
+    raise GraveyardError("no program runs under Tombs", told)
 
 
 def describe(path: str) -> str:

@@ -41,7 +41,10 @@ class GraveyardFile:
     def _check(self) -> None:
         header = self._read(0, layout.HEADER_SIZE)
         if header[:8] != layout.MAGIC:
-            raise GraveyardError(f"{self.path}: this is no graveyard")
+            raise GraveyardError(
+                f"{self.path}: this is no graveyard",
+                "What changes can be watched: a graveyard file, or the address of a program.",
+            )
         _, version, probe, slots, markers_at, strings_at, strings = layout.HEADER.unpack_from(
             header
         )[:7]

@@ -79,7 +79,7 @@ class Stack(NamedTuple):
     """Who called a function that had long not been called."""
 
     at: int  # nanoseconds since the epoch
-    frames: tuple[tuple[str, str, int], ...]  # file, function and line, the caller first
+    frames: tuple[tuple[str, str, int], ...]  # file, function, line: itself, its caller, ...
 
 
 class Seen(NamedTuple):
