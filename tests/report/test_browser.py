@@ -13,6 +13,7 @@ from tests.support_browser import Browser
 from tests.support_evidence import evidence, run
 from tombs.evidence.model import Evidence, Function, Listed, Module, Run, Seen, Source
 from tombs.evidence.standing import Standings
+from tombs.evidence.windows import Demands, window
 from tombs.report import page
 from tombs.report.blame import Change
 from tombs.report.report import Report
@@ -102,6 +103,29 @@ def test_a_click_on_a_head_sorts(shown: Browser) -> None:
         dated = [name for name in names(shown) if not name.startswith("<")]
         assert dated == ["round_up", "Cart.void"][::order]
     assert focused(shown).startswith("Last change")
+
+
+def test_the_watched_column_tells_and_sorts(browser: Browser, tmp_path: Path) -> None:
+    """How long and by how many; what waits for its window is unknown, and says for how long."""
+    made = evidence({"shop.a": {"f": "dead"}}, by=run("shop-1", hours=12, processes=1))
+    later = evidence({"shop.b": {"g": "dead"}, "shop.tax": {"due": "dead"}}, by=run("shop-2"))
+    for item in later.items():
+        made.add(item)
+    demands = Demands(windows=[window("shop.tax.**", "400d", "pyproject.toml")])
+    path = tmp_path / "report.html"
+    path.write_bytes(b"".join(page.render(Report(["shop"], Standings(made, demands)))))
+    browser.show(path)
+    for order in (["g", "f"], ["f", "g"]):
+        browser.click("[data-key=watched]")
+        assert names(browser) == order
+    cells = "[...document.querySelectorAll('#body td:nth-child(4)')].map(one => one.innerText)"
+    assert browser.value(cells) == ["12h\nby 1 process", "1d\nby 4 processes"]
+    tile = "document.querySelector('#map button[aria-label^=tax]').ariaLabel"
+    assert browser.value(tile).startswith("tax: unknown")
+    browser.click("input[value=unknown]")
+    browser.click("[data-at='2']")
+    assert "unknown watched 1d of 400d" in browser.text("#facts")
+    assert "window 400d for shop.tax.**, by pyproject.toml" in browser.text("#facts")
 
 
 def test_a_search_finds_by_every_word(shown: Browser) -> None:

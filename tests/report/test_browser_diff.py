@@ -99,6 +99,8 @@ def test_gates_and_ignored_functions_are_told(shown: Browser) -> None:
 def test_classes_are_sections_with_counts(shown: Browser) -> None:
     """What matters is open, what is only counted opens by its link or its head."""
     assert names(shown, "newly-dead") == ["total", "void"]
+    place = shown.text("#newly-dead td:nth-child(3)")
+    assert place == "cart.py:1\n/srv/app/shop/"
     assert shown.text("#newly-dead .badge") == "2"
     assert names(shown, "added-never-called") == ["<img src=x onerror=owned()>\\x1b[31m"]
     assert names(shown, "removed-alive") == ["gone"]
@@ -122,6 +124,26 @@ def test_a_click_on_a_head_sorts_its_class(shown: Browser) -> None:
     assert shown.value(order) == "descending"
     other = "document.querySelector('#removed-alive [aria-sort] button').dataset.key"
     assert shown.value(other) == "name"
+
+
+def test_a_class_is_sorted_by_how_long_it_was_watched(browser: Browser, tmp_path: Path) -> None:
+    """The longest first; each says how long and by how many processes."""
+    old = evidence({"shop.a": {"f": "alive"}, "shop.b": {"g": "alive"}})
+    new = evidence({"shop.a": {"f": "dead"}}, by=run("shop-2", hours=12, processes=1))
+    for item in evidence({"shop.b": {"g": "dead"}}, by=run("shop-3", hours=240)).items():
+        new.add(item)
+    outcome = Outcome(Diff(("old", Standings(old)), ("new", Standings(new))))
+    path = tmp_path / "diff.html"
+    path.write_bytes(b"".join(html.render(outcome, Paths(str(tmp_path)))))
+    browser.show(path)
+    browser.click("#newly-dead [data-key=watched]")
+    assert names(browser, "newly-dead") == ["g", "f"]
+    browser.click("#newly-dead [data-key=watched]")
+    assert names(browser, "newly-dead") == ["f", "g"]
+    cells = (
+        "[...document.querySelectorAll('#newly-dead td:nth-child(4)')].map(one => one.innerText)"
+    )
+    assert browser.value(cells) == ["12h\nby 1 process", "10d\nby 4 processes"]
 
 
 def test_a_search_goes_through_all_classes(shown: Browser) -> None:

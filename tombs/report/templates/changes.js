@@ -65,7 +65,10 @@ function readChanges(data) {
       } },
     { key: "place", label: "Place", first: 1, className: "extra",
       value: (number) => { const one = changes.of(number); return `${one.file}:${String(one.first).padStart(7, "0")}`; },
-      cell: (one) => `${one.file}:${one.first}` },
+      cell: (one) => {
+        const at = one.file.lastIndexOf("/") + 1;
+        return [make("b", "", `${one.file.slice(at)}:${one.first}`), make("span", "", one.file.slice(0, at))];
+      } },
     { key: "watched", label: "Watched", first: -1, className: "extra",
       value: (number) => { const found = watched(changes.of(number)); return found ? found.watched : -1; },
       cell: (one) => exposed(watched(one)) },

@@ -41,20 +41,23 @@ function makeMap(program, place, crumbs, chosen) {
     return boxes;
   }
 
-  /** Tell whether it was for the most part never loaded: that it has few dead means little then. */
-  function unloaded(one) {
-    return one.never * 2 > one.lines;
+  /** Tell what it is for the most part, where that it has few dead means little. */
+  function mostly(one) {
+    if (one.never * 2 > one.lines) return "never loaded";
+    return one.unknown * 2 > one.lines ? "unknown" : "";
   }
 
   function shade(one) {
-    if (unloaded(one)) return "dn";
+    const most = mostly(one);
+    if (most) return most === "unknown" ? "du" : "dn";
     const share = one.dead / one.lines;
     return share === 0 ? "d0" : `d${Math.min(5, 1 + Math.floor(share * 5))}`;
   }
 
   function percent(one) {
-    if (one.never === one.lines) return "never loaded";
-    const [some, told] = unloaded(one) ? [one.never, "never loaded"] : [one.dead, "dead"];
+    const told = mostly(one) || "dead";
+    const some = { "never loaded": one.never, unknown: one.unknown, dead: one.dead }[told];
+    if (told !== "dead" && some === one.lines) return told;
     const share = (100 * some) / one.lines;
     return `${share > 0 && share < 1 ? "<1" : Math.round(share)} % ${told}`;
   }

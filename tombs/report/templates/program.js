@@ -5,6 +5,7 @@ function readProgram(data) {
 
   const DEAD = data.states.indexOf("dead");
   const NEVER = data.states.indexOf("never loaded");
+  const UNKNOWN = data.states.indexOf("unknown");
 
   /** Give all that is known of one function. */
   function of(number) {
@@ -52,7 +53,7 @@ function readProgram(data) {
 
   function newNode(name, label, above) {
     return { name, label, above, kids: new Map(), own: -1, lines: 0, dead: 0, never: 0,
-      functions: 0, deadFunctions: 0 };
+      unknown: 0, functions: 0, deadFunctions: 0 };
   }
 
   const root = newNode("", "everything", null);
@@ -67,6 +68,7 @@ function readProgram(data) {
       one.lines += lines;
       one.dead += module.l[DEAD];
       one.never += module.l[NEVER];
+      one.unknown += module.l[UNKNOWN];
       one.functions += module.q.length;
       one.deadFunctions += deadFunctions;
     };
@@ -96,6 +98,7 @@ function readProgram(data) {
       own.lines = node.ownLines;
       own.dead = module.l[DEAD];
       own.never = module.l[NEVER];
+      own.unknown = module.l[UNKNOWN];
       own.functions = module.q.length;
       for (const state of module.s) if (Number(state) === DEAD) own.deadFunctions += 1;
       found.push(own);
