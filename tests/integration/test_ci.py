@@ -95,8 +95,10 @@ def test_the_github_example_runs(checkout: Path, now: Any, code: int) -> None:  
     assert (checkout / "gh.log").read_text().startswith("gh pr comment 7 --body-file tombs.md")
     assert json.loads((checkout / "tombs.sarif").read_text())["version"] == "2.1.0"
     uploaded = [step["with"] for step in job["steps"] if "with" in step]
-    named = {step.get("sarif_file") or step.get("path") for step in uploaded}
-    assert {"tombs.sarif", "staging.json.gz"} <= named
+    named = [step.get("sarif_file") or step.get("path", "") for step in uploaded]
+    files = {path for paths in named for path in paths.split()}
+    assert {"tombs.sarif", "staging.json.gz", "tombs.html"} <= files
+    assert (checkout / "tombs.html").read_text().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(("now", "code"), [(FINE, 0), (WORSE, 1)])
