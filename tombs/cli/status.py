@@ -11,7 +11,7 @@ from tombs.cli.demands import demand_options
 from tombs.cli.sources import chosen, gather, reading_options, source_argument, tree_option
 from tombs.evidence.standing import DEAD, STATES, Standings
 from tombs.formats.structured import exposed, listed_windows
-from tombs.formats.words import clean, count, exposure_lines, states_line, watched, window_lines
+from tombs.formats.words import clean, count, exposure_lines, states_line, unlike, window_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,6 @@ def _text(evidence: Evidence, standings: Standings, depth: int) -> Iterator[str]
     names = [_short(clean(name), max(room, 16)) for name in found]
     width = max(map(len, ("package", *names)))
     yield "package".ljust(width) + "".join(f"  {head}" for head in heads)
-    usual = watched([standings.exposure])
     for name, package in zip(names, found.values(), strict=True):
         one = package.counts
         functions = sum(one.values())
@@ -120,8 +119,8 @@ def _text(evidence: Evidence, standings: Standings, depth: int) -> Iterator[str]
         cells.append(f"{100 * one[DEAD] / functions:.0f}")
         row = (cell.rjust(len(head) + 2) for cell, head in zip(cells, heads, strict=True))
         yield name.ljust(width) + "".join(row)
-        own = watched(package.exposures)
-        if own not in {"", usual}:
+        own = unlike(package.exposures, standings.exposure)
+        if own:
             yield f"  {own}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tombs.evidence.durations import moment, show
+from tombs.evidence.durations import SECOND, moment, show
 from tombs.evidence.standing import DEAD, STATES
 from tombs.patterns import EVERYWHERE
 
@@ -76,6 +76,22 @@ def watched(exposures: Iterable[Exposure]) -> str:
     told = shortest if shortest == longest else f"{shortest} to {longest}"
     by = count(numbers[-1], "process", "processes")
     return f"watched {told} by " + (by if len(numbers) == 1 else f"{numbers[0]:,} to {by}")
+
+
+def unlike(exposures: Iterable[Exposure], whole: Exposure) -> str:
+    """Say how long functions were watched, where it is otherwise than the program as a whole.
+
+    That a module is loaded a little after the start is otherwise by nothing: up to a minute, or a
+    hundredth, is left unsaid.
+    """
+    found = [one for one in exposures if one.runs]
+    near = max(60 * SECOND, whole.watched // 100)
+    if all(
+        one.processes == whole.processes and abs(whole.watched - one.watched) <= near
+        for one in found
+    ):
+        return ""
+    return watched(found)
 
 
 def window_line(window: Window) -> str:

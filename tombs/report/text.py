@@ -6,7 +6,15 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from tombs.evidence.standing import DEAD, NEVER_LOADED
-from tombs.formats.words import clean, count, exposure_lines, states_line, watched, window_lines
+from tombs.formats.words import (
+    clean,
+    count,
+    exposure_lines,
+    states_line,
+    unlike,
+    watched,
+    window_lines,
+)
 from tombs.report.report import length
 from tombs.report.tree import walk
 
@@ -85,7 +93,6 @@ def _lines_line(root: Node) -> str:
 
 def _tree(report: Report, style: Style, signs: _Signs, depth: int) -> Iterator[str]:
     root = report.root
-    usual = watched([report.exposure])
     yield ""
     heads = (head.rjust(width + 2) for head, width in zip(_HEADS, _WIDTHS, strict=True))
     yield _paint("package".ljust(_NAME) + "".join(heads) + "  % of the lines", "1", style)
@@ -105,8 +112,8 @@ def _tree(report: Report, style: Style, signs: _Signs, depth: int) -> Iterator[s
             + "  "
             + _bar(node, style, signs)
         )
-        own = watched(node.exposures)
-        if own not in {"", usual}:
+        own = unlike(node.exposures, report.exposure)
+        if own:
             yield f"{indent}    {own}"
     if left:
         yield f"{signs.more} and {left:,} more; --depth shows fewer levels, --html all"
