@@ -232,7 +232,7 @@ def test_why_tells_when_it_was_called_and_who_called_it_again(place: Place) -> N
     assert told.splitlines()[-6:-1] == [
         "  first called 2026-09-21 14:13 UTC, by 2 processes at least",
         "  last called 2026-09-21 19:13 UTC in release 1, or within two epochs after it",
-        "  back from the dead 2026-09-21 19:13 UTC, called by",
+        "  back from the dead 2026-09-21 19:13 UTC, by",
         "    \\x1b.py:7 in pay",
         "",
     ]

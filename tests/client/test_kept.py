@@ -13,8 +13,9 @@ from tests.support_graveyard import module_image
 from tombs import layout, rundir
 from tombs.block import digest
 from tombs.cli.main import main
-from tombs.client import kept
+from tombs.client import kept, source
 from tombs.client.source import Access, load
+from tombs.errors import GraveyardError
 from tombs.evidence.standing import ALIVE, DEAD, Standings
 from tombs.runtime import opening
 from tombs.runtime.opening import identity, stem
@@ -211,3 +212,20 @@ def test_every_reader_finds_a_name_in_the_directory_it_is_told(
         load(output).modules.keys()
         == load("web", Access(directory=str(tmp_path / "run"))).modules.keys()
     )
+
+
+def test_a_generation_that_becomes_history_while_it_is_read_is_found_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever listed the files before looks again; a file that is spoiled is still an error."""
+    os.chmod(tmp_path, 0o700)
+    process = Process(tmp_path, "1")
+    process.call("a")
+    process.end()
+    (path,) = rundir.kept(str(tmp_path), "web")
+    listings = [[f"{path}.gone"], [path], [path]]
+    monkeypatch.setattr(source, "_named", lambda *_: listings.pop(0))
+    assert len(load("web").modules) == 1
+    listings += [[f"{path}.gone"], [f"{path}.gone"]]
+    with pytest.raises(GraveyardError, match=r"\.gone: No such file"):
+        load("web")

@@ -73,8 +73,18 @@ def items(source: str, known: Known, access: Access | None = None) -> Iterator[I
         access: what is needed to come to it.
     """
     access = access or Access()
-    for one in _named(source, access.directory) or [source]:
-        yield from _items(one, known, access)
+    while True:
+        named = _named(source, access.directory)
+        try:
+            for one in named or [source]:
+                yield from _items(one, known, access)
+        except GraveyardError:
+            # A generation that became history since they were listed is found there; what was read
+            # already may come again, since evidence is a union.
+            if set(_named(source, access.directory)) >= set(named):
+                raise
+        else:
+            return
 
 
 def _named(source: str, directory: str | None) -> list[str]:
