@@ -88,6 +88,20 @@ def test_what_html_needs_is_said_with_the_command(place: Path, missing: str) -> 
     assert "pip install 'tombs[report]'" in done.stderr
 
 
+def test_the_page_of_a_diff_needs_jinja2_only(place: Path) -> None:
+    """No source is shown in it."""
+    words = ["diff", "shop.json", "shop.json", "--format", "html=diff.html"]
+    program = (
+        "import sys; sys.modules['pygments'] = None\n"
+        "from tombs.cli.main import main\n"
+        f"print(main({words}))\nsys.modules['jinja2'] = None\nprint(main({words}))"
+    )
+    done = python(["-c", program], cwd=place, check=True)
+    assert done.stdout == "0\n2\n"
+    assert "HTML needs jinja2: not installed here" in done.stderr
+    assert (place / "diff.html").read_text().startswith("<!doctype html>")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

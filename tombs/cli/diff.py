@@ -81,7 +81,10 @@ def _forms(
 )
 @click.option("--max-dead", type=click.IntRange(min=0), metavar="N", help="Fail beyond N dead.")
 @click.option(
-    "--max-dead-growth", type=int, metavar="N", help="Fail where N more are dead than before."
+    "--max-dead-growth",
+    type=int,
+    metavar="N",
+    help="Fail where more than N more are dead than before.",
 )
 @click.option(
     "--ignore",
@@ -104,8 +107,9 @@ def _forms(
 def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     """Compare two deployments by module and qualified name, never by line.
 
-    OLD and NEW are each a unix:// or tcp:// address, a graveyard file, a saved snapshot, or -.
-    Ends with 0 where every gate was passed, 1 where one failed, 2 on an error.
+    OLD and NEW are each a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name
+    of a kept graveyard, or - for standard input. Ends with 0 where every gate was passed, 1 where
+    one failed, 2 on an error.
 
     The format `github` also appends Markdown to the job's summary (GITHUB_STEP_SUMMARY).
     """

@@ -35,8 +35,8 @@ def command(source: str | None, form: str) -> None:
     """Print the tombs of a program, a line each.
 
     SOURCE is a unix:// or tcp:// address, a socket's path, a graveyard file, live or finished, a
-    saved snapshot, or - for standard input. Reading the file costs the program nothing. Without
-    SOURCE the only live graveyard of the run directory is read.
+    saved snapshot, the name of a kept graveyard, or - for standard input. Reading the file costs
+    the program nothing. Without SOURCE the only live graveyard of the run directory is read.
     """
     out = sys.stdout.buffer
     pieces = tombs(chosen(source), form)

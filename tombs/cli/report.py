@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 def command(source: str | None, trees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - one value an option
     """Show where the dead code is: a tree of packages, or with --html a page to explore.
 
-    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or - for standard
-    input; without it, the only live graveyard of the run directory.
+    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name of a kept
+    graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     """
     html = given["html"]
     if html is not None:

@@ -32,9 +32,9 @@ def command(
 ) -> None:
     """Save a graveyard, dead and alive, with what makes it evidence.
 
-    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or - for standard
-    input; without it, the only live graveyard of the run directory. The file is written whole or
-    not at all.
+    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name of a kept
+    graveyard, or - for standard input; without it, the only live graveyard of the run directory.
+    The file is written whole or not at all.
     """
     evidence = gather(chosen(source), trees, namespace)
     files.write(output, saved.write(evidence))

@@ -46,8 +46,8 @@ def command(
 ) -> None:
     """Tell how much is dead, in total and by package, and first what the evidence is worth.
 
-    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or - for standard
-    input; without it, the only live graveyard of the run directory.
+    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name of a kept
+    graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     """
     evidence = gather(chosen(source), trees)
     standings = Standings(evidence, demands)

@@ -49,8 +49,8 @@ def command(
     """Tell everything that is known of one function.
 
     NAME is its dotted name, or the end of it: app.billing.Invoice.void, Invoice.void, or void.
-    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, or -; without it, the
-    only live graveyard of the run directory.
+    SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name of a kept
+    graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     """
     place = chosen(source)
     standings = Standings(gather(place, trees), demands)
@@ -127,7 +127,7 @@ def _references(trees: Sequence[str], names: set[str]) -> Iterator[str]:
         yield f"{count(min(len(found), _MOST), 'reference')} to {clean(name)} in the source" + (
             " and more" if len(found) > _MOST else ""
         )
-        yield "  (a search for the name, not a proof: other things may have it, calls may hide it)"
+        yield "  (a search, not a proof: other things may have this name, calls may hide it)"
         for one in found[:_MOST]:
             place = f"  {clean(one.file)}:{one.line}  "
             yield place + clean(one.text)[: max(_WIDTH - len(place), 30)]
