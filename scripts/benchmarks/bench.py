@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
     from benchmarks.contenders import Rival
     from benchmarks.environment import Environment
-    from benchmarks.pairs import Pairs, Spread
+    from benchmarks.pairs import Pairs, Sample, Spread
 
 INSIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside")
-Sample = dict[str, float]
 
 
 class Bench:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from benchmarks.bench import Sample
+Sample = dict[str, float]  # what one run measured, each figure by its name
 
 
 class Spread(NamedTuple):

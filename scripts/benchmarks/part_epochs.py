@@ -20,7 +20,8 @@ from benchmarks.pairs import Pairs, Spread
 from benchmarks.part_requests import serving, site
 
 if TYPE_CHECKING:
-    from benchmarks.bench import Bench, Sample
+    from benchmarks.bench import Bench
+    from benchmarks.pairs import Sample
 
 FUNCTIONS = 3000
 _SHARES = {"p99": 0.99, "median": 0.5}

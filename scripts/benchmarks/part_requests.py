@@ -18,7 +18,8 @@ from benchmarks.pairs import Spread, alternate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.bench import Bench, Sample
+    from benchmarks.bench import Bench
+    from benchmarks.pairs import Sample
 
 _DJANGO = "django"
 

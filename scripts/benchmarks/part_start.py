@@ -13,7 +13,8 @@ from benchmarks.pairs import Spread, alternate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.bench import Bench, Sample
+    from benchmarks.bench import Bench
+    from benchmarks.pairs import Sample
 
 
 def start(bench: Bench) -> None:
