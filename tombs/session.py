@@ -301,6 +301,7 @@ class Session:
         """Become a process of its own, at once: its next line may give up the rights to do so."""
         self._first = False
         guarded(self.graveyard.reborn)
+        guarded(self._populator.reborn)
         guarded(self._liveness.hold)
         if self._leader is not None:
             guarded(self._leader.reborn)
@@ -326,6 +327,8 @@ class Session:
             return False
         self._ended = True
         stopped = self._stop_background()
+        while self._populator.making and not stopped:  # what it has begun is lost where we go on
+            stopped = self._stop_background()
         guarded(lambda: self.settle(patience=_PATIENCE / 2))
         guarded(lambda: self.graveyard.fold(_PATIENCE / 2))
         guarded(self._keeping.tidy)

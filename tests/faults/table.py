@@ -64,6 +64,7 @@ FAULTS = (
         "no child hangs; every call counts",
         FORKS + "forks_while_other_threads_hold_whatever_there_is",
         FORKS + "a_fork_while_another_thread_imports_the_first_module",
+        FORKS + "a_fork_while_a_large_module_is_described",
     ),
     row(
         "a storm of forks",

@@ -304,6 +304,19 @@ def test_a_fork_while_another_thread_imports_the_first_module(victim: Victim) ->
         assert (ran.told, ran.rest) == ([], "")
 
 
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.kill(os.getpid(), 9)"])
+def test_a_fork_while_a_large_module_is_described(victim: Victim, end: str) -> None:
+    """The fork doesn't wait for it; the child's calls count, or are unknown if it is killed."""
+    victim.write("app/large.py", "".join(f"def f{n}(): return {n}\n" for n in range(50_000)))
+    ran = victim.run(
+        "import os, time, app.large\ntime.sleep(0.05)\npid = os.fork()\n"
+        f"if not pid: app.large.f7(); {end}\n"
+        "os.waitpid(pid, 0)\napp.large.f8()\n"
+    )
+    assert (ran.told, ran.rest) == ([], "")
+    assert not {"app.large.f7", "app.large.f8"}.intersection(victim.tombs())
+
+
 def test_a_child_imports_nothing_of_tombs(victim: Victim) -> None:
     """All that is imported late is there before the first fork: a child may have lost the right."""
     ran = victim.run(

@@ -106,6 +106,7 @@ class Populator:
         self._open_cache = open_cache
         self._shorten = shorten or Shorten()
         self._aside: list[Module] = []
+        self._making: list[Module] = []  # taken from there and not populated yet
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
         self._strangers: list[CodeType] = []
         self.modules = 0
@@ -263,6 +264,7 @@ class Populator:
                 module = self._aside.pop()
             except IndexError:  # another thread was quicker
                 break
+            self._making.append(module)
             try:
                 self.populate(module)
             except BaseException as fault:
@@ -275,6 +277,8 @@ class Populator:
                 elif module.base is not None:
                     self._written_down(module)
                 raise
+            finally:
+                self._making.remove(module)
         for waiting in tuple(self._waiting):
             module, data, key, crc = waiting
             if not self._register(module, data, key, crc, patience=patience):
@@ -285,6 +289,21 @@ class Populator:
                     self._waiting.remove(waiting)
         self._find_strangers()
         return len(self._aside) + len(self._waiting)
+
+    @property
+    def making(self) -> bool:
+        """Whether a thread is at it to populate a module that was set aside."""
+        return bool(self._making)
+
+    def reborn(self) -> None:
+        """Take up, in a forked child, what a thread of the parent was too busy with to be held.
+
+        What the child calls of it is known to the child alone: that is written down anew.
+        """
+        making, self._making = self._making, []
+        for module in making:
+            if not module.done or module.base is None:
+                self.set_aside(module)
 
     def _find_strangers(self) -> None:
         """Mark the functions that another process of the run has registered."""
