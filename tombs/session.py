@@ -229,7 +229,7 @@ class Session:
             self._leader = Leader(self._stem + rundir.SERVE)
             self._undo.append(self._leader.close)
             made = server.Server(self, self.address, self._leader, settings.format, token=token)
-            made.open()
+            made.open(joins=not self._first)
             self._undo.append(lambda: made.close(unlink=True))
         except (OSError, TombsError) as fault:
             say(f"the socket is off: {getattr(fault, 'message', None) or fault}")

@@ -55,6 +55,11 @@ FAULTS = (
         KILLED + "killed_at_any_moment_of_a_start",
     ),
     row(
+        "kill -9 of the process that serves, as another of its run starts",
+        "that one waits without a word, serves later, and leaves no socket behind",
+        KILLED + "a_start_beside_the_children_of_a_killed_server",
+    ),
+    row(
         "SIGSTOP of a process that holds the registration lock",
         "others start and import at once or after a short deadline; what isn't known is unknown",
         KILLED + "stopped_while_it_holds_the_lock",

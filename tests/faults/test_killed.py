@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.victim import ENGINES, Victim, ask, many
+from tests.faults.victim import ENGINES, TIMEOUT, Victim, ask, many
 from tombs.snapshot import read
 
 # Registers one module after another, and says of each that it is done with it.
@@ -155,3 +156,37 @@ def test_stopped_while_it_holds_the_lock(tmp_path: Path) -> None:
             out, err = child.communicate("\n", timeout=30)
             assert (child.returncode, out, err) == (0, "", "")
         assert victim.tombs() == ["m.dead"]
+
+
+def test_a_start_beside_the_children_of_a_killed_server(tmp_path: Path) -> None:
+    """They have its socket still: who starts then waits, without a word, and clears up at the end.
+
+    The child is stopped, so that it can't take over before the other starts.
+    """
+    victim = Victim(tmp_path)
+    place = tmp_path / "s"
+    env = {"TOMBS_RUN": "app-00000000", "TOMBS_SOCKET": str(place)}
+    first = (
+        "import os, signal, m\nchild = os.fork()\n"
+        "if not child: os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "os.waitpid(child, os.WUNTRACED)\nprint(child, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    with victim.alive(first, name="first.py", **env) as one:
+        assert one.stdout is not None
+        child = int(one.stdout.readline())
+        try:
+            one.wait(TIMEOUT)
+            assert place.is_socket()
+            second = "import m\nm.called()\nprint('up', flush=True)\nprint(input())\n"
+            with victim.alive(second, **env) as two:
+                assert two.stdout is not None
+                assert two.stdout.readline() == "up\n"
+                os.kill(child, signal.SIGKILL)
+                told = two.communicate("own output\n", timeout=TIMEOUT)
+                assert (two.returncode, *told) == (0, "own output\n", "")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+    assert not place.exists()
+    assert victim.tombs() == ["m.dead"]

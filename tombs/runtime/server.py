@@ -89,8 +89,12 @@ class Server(Duty):
         """Whether this process serves."""
         return self._leading
 
-    def open(self) -> None:
+    def open(self, *, joins: bool = False) -> None:
         """Begin to listen, if this process leads; before the background thread starts.
+
+        Args:
+            joins: the run was there before this process. Then a place in use is no fault: one that
+                led may just have been killed, and its forked children have its socket still.
 
         Raises:
             ServerError: it can't listen there.
@@ -99,8 +103,10 @@ class Server(Duty):
         if self._leader.try_lead():
             try:
                 self._listener = sockets.bind(self._address)
-            except BaseException:
+            except BaseException as fault:
                 self._leader.resign()
+                if joins and isinstance(fault, sockets.NotNowError):
+                    return
                 raise
             self._leading = True
 
