@@ -263,6 +263,13 @@ FAULTS = (
         TOOLS + "functions_that_numba_compiles",
     ),
     row(
+        "torch.compile",
+        "one graph, as ever; what it inlines is no tomb: vacated by the rewrite engine, unknown to"
+        " monitoring",
+        TOOLS + "what_torch_compiles",
+        "loader/test_monitoring.py::test_what_is_inlined_is_unknown",
+    ),
+    row(
         "a module that Cython compiled",
         "left alone; `tombs doctor` names it",
         TOOLS + "a_module_that_cython_compiled",
@@ -275,7 +282,7 @@ FAULTS = (
         TOOLS + "sentry",
     ),
     row("freezegun, time-machine", "both work", TOOLS + "a_clock_that_is_frozen"),
-    row("Dask's workers", "their calls count", TOOLS + "dask"),
+    row("Dask's and Ray's workers", "their calls count", TOOLS + "dask", TOOLS + "ray"),
     row(
         "clients that never read, read a byte at a time, flood, vanish; a thousand of them",
         "others are served, memory is bounded",

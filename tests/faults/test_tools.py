@@ -180,6 +180,30 @@ def test_functions_that_numba_compiles(victim: Victim) -> None:
     assert victim.tombs() == ["m.dead"]
 
 
+def test_what_torch_compiles(victim: Victim) -> None:
+    """One whole graph, as ever; what was inlined into it is no tomb.
+
+    Under `rewrite` the compiler calls the vacate of what it inlines; under `monitoring` nobody
+    sees it, so nothing is called dead once something was compiled.
+    """
+    need("torch")
+    victim.write("m.py", "def called(x): return x * 2\ndef dead(x): return x\n")
+    victim.write(
+        "app.py",
+        "import m, torch\n@torch.compile(backend='eager', fullgraph=True)\n"
+        "def called(x): return m.called(x) + 1\ndef plain(): return 2\ndef dead(): return 3\n",
+    )
+    source = (
+        "import app, torch\nfor _ in range(3): out = app.called(torch.ones(2)).tolist()\n"
+        "print(out, app.plain(), torch._dynamo.utils.counters['stats']['unique_graphs'])\n"
+    )
+    for _ in range(2):  # the second time with what the cache holds
+        ran = victim.run(source, options=["-Wignore"], TOMBS_RUN="app-00000000")
+        assert (ran.out, ran.told, ran.rest) == (["[3.0, 3.0] 2 1"], [], "")
+        tombs = ["app.dead", "m.dead"] if victim.engine == "rewrite" else []
+        assert victim.tombs() == tombs
+
+
 def test_a_module_that_cython_compiled(victim: Victim) -> None:
     """An extension module is left alone: nothing of it is a tomb, and its caller is watched."""
     need("Cython")
@@ -299,4 +323,23 @@ def test_dask(victim: Victim) -> None:
         "    print(*dask.compute(*jobs, scheduler='processes', num_workers=2))\n"
     )
     assert (ran.out, ran.told) == (["1 1 1 1"], [])
+    assert victim.tombs() == ["m.dead"]
+
+
+def test_ray(victim: Victim) -> None:
+    """Tasks in its workers count, those of functions that came by pickle too."""
+    need("ray")
+    ran = victim.run(
+        "import logging, ray, m\n"
+        "if __name__ == '__main__':\n"
+        "    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False,\n"
+        "             logging_level=logging.ERROR)\n"
+        "    work = ray.remote(m.called)\n"
+        "    print(ray.get([work.remote() for _ in range(4)]))\n"
+        "    ray.shutdown()\n",
+        options=["-Wignore"],
+        RAY_ENABLE_UV_RUN_RUNTIME_ENV="0",
+        RAY_USAGE_STATS_ENABLED="0",
+    )
+    assert (ran.out, ran.told) == (["[1, 1, 1, 1]"], [])
     assert victim.tombs() == ["m.dead"]

@@ -196,3 +196,22 @@ def test_a_module_that_we_fail_on_runs_and_is_noted(program: Program) -> None:
     (note,) = program.snapshot().notes()
     assert note["module"] == "odd"
     assert note["reason"] == "Tombs failed: KeyError: 'a bug'"
+
+
+def test_what_is_inlined_is_unknown(program: Program) -> None:
+    """From the first torch.compile on a function may be called that never starts."""
+    (program.directory / "torch").mkdir()
+    program.write("torch/__init__.py", "")
+    program.write("torch/_dynamo.py", "")
+    for name in ("before", "after"):
+        program.write(f"{name}.py", "def called(): return 1\ndef inlined(): return 2\n")
+    source = "import before, torch\nbefore.called()\n{}import after\nafter.called()\nprint('x')\n"
+    start = "import tombs\ntombs.start(['before', 'after'])\n"
+    compiles = "import torch._dynamo\n"
+    plain, within = start + source.format(""), start + source.format(compiles)
+    dead = ["after.inlined", "before.inlined"]
+    # Each but the first finds its modules in the cache.
+    for run, (text, tombs) in enumerate(((plain, dead), (within, []), (compiles + plain, []))):
+        program.dir = f"{program.directory}/run{run}"
+        ran = program.run(text, TOMBS_ENGINE="monitoring")
+        assert (ran.out, ran.told, program.tombs()) == (["x"], [], tombs)

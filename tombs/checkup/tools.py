@@ -60,6 +60,10 @@ TOOLS: Final = (
         "numba", "numba",
         "both work; what it compiles isn't seen: of a module that imports it nothing is dead",
     ),
+    Tool(
+        "torch.compile", "torch",
+        "both work; under monitoring, from the first torch.compile on, nothing is called dead",
+    ),
     Tool("Cython", "Cython", "compiled modules can't be watched"),
     Tool("slipcover", "slipcover", "not tried", ("slipcover",)),
     Tool("pyinstrument", "pyinstrument", "not tried", ("pyinstrument",)),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from tombs.loader.loader import hide, wrap
+from tombs.loader.module import INLINES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Finder:
             self._come_first()
         else:
             finders = sys.meta_path
+        if name == INLINES:
+            self._engine.inlined()
         verdict = self._namespace.of_name(name)
         if verdict is not None and not verdict.wanted:
             return None

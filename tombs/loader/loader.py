@@ -46,6 +46,9 @@ if TYPE_CHECKING:
         def failed(self, name: str, fault: Exception) -> None:
             """Note that a module runs unwatched, since we failed."""
 
+        def inlined(self) -> None:
+            """Take notice that functions will be called that never start."""
+
 
 # Who calls `get_code` in order to run it: every loader's exec_module, and runpy.
 _RUNNERS: Final = frozenset({"exec_module", "_get_module_details"})

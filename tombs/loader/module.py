@@ -26,6 +26,11 @@ if TYPE_CHECKING:
             """Take the module's first slot, and mark what was called before it was known."""
 
 
+# Loaded by the first torch.compile, not by torch: from then on functions are called that never
+# start, since they were inlined into another's compiled code.
+INLINES = "torch._dynamo"
+
+
 def place(code: CodeType) -> str:
     """Give the path a module's code comes from, absolute."""
     file = code.co_filename

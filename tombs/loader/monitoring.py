@@ -35,7 +35,7 @@ from sys import _getframe
 
 from tombs.loader.boundary import ours
 from tombs.loader.functions import looks_like_function
-from tombs.loader.module import place
+from tombs.loader.module import INLINES, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Monitoring:
         if self._tool < 0:
             return False
         monitoring.set_events(self._tool, monitoring.events.PY_START)
+        if INLINES in sys.modules:
+            self.inlined()
         return True
 
     def _take(self, monitoring: Any) -> int:  # noqa: ANN401 - the module has no type before 3.12
@@ -277,6 +279,10 @@ class Monitoring:
                 for module in self._files.get(code.co_filename, ()):
                     module.enter(code)
             yield False
+
+    def inlined(self) -> None:
+        """Call nothing dead from now on: what torch.compile inlines is called and never starts."""
+        self._populator.inlined([module for found in self._files.values() for module in found])
 
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed."""

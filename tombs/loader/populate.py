@@ -21,7 +21,7 @@ from tombs.shorten import Shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from types import CodeType
     from typing import Protocol
 
@@ -110,6 +110,7 @@ class Populator:
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
         self._strangers: list[CodeType] = []
         self.modules = 0
+        self._inlined = False
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
         """Look into the cache for what was made of a module's marshalled code.
@@ -236,7 +237,24 @@ class Populator:
         module.vacate.place(allotted.base, allotted.image.count)
         for index in module.unknown:
             self.graveyard.unknown(allotted.base + index)
+        if self._inlined:
+            self._unseen(module)
         return True
+
+    def inlined(self, modules: Iterable[Module]) -> None:
+        """Take for unknown what isn't seen called of these modules, and of all that follow.
+
+        A compiler is at work that reads a function's code and carries it out itself: the function
+        is called, and never starts.
+        """
+        self._inlined = True  # first: what another thread registers meanwhile is seen by one of us
+        for module in modules:
+            self._unseen(module)
+
+    def _unseen(self, module: Module) -> None:
+        if module.base is not None and module.image is not None:
+            for slot in range(module.base, module.base + module.image.count):
+                self.graveyard.unknown(slot)
 
     def _dropped(self, module: Module, count: int, key: bytes, reason: str) -> None:
         if self.graveyard.drop(key, module.name, count, reason):

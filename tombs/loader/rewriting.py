@@ -123,6 +123,9 @@ class Rewriting:
         self._files.setdefault(code.co_filename, []).append(module)
         names[VACATE] = vars(builtins)[VACATE] if VACATE in names else module.vacate
 
+    def inlined(self) -> None:
+        """Do nothing: what torch.compile inlines calls its vacate, once, as it is compiled."""
+
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed."""
         self._populator.failed(name, fault)

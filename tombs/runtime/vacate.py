@@ -120,6 +120,10 @@ class Vacate:
                 if step is None or step.tb_frame.f_globals.get("__name__") not in _ERASING:
                     raise
 
+    # To torch.compile: call it as you compile, and leave it out of what you make. Else it would go
+    # into the call and give up at the store, which is an error to who asked for one whole graph.
+    __call__._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
+
     def enter(self, index: int, frame: FrameType) -> None:
         """Vacate a function's tomb on behalf of the prologue in `frame`."""
         base = self._base
