@@ -219,6 +219,4 @@ def test_a_child_that_takes_over_demands_it_too(tmp_path: object) -> None:
     os.write(go[1], b".")
     print(ended(child))
     """
-    # What Python says of threads at a fork is held by test_hush.py and the tests of faults.
-    quiet = ("-W", "ignore::DeprecationWarning")
-    assert serving_program(tmp_path, code, *quiet) == "True\nb''\n0\n"
+    assert serving_program(tmp_path, code) == "True\nb''\n0\n"

@@ -76,14 +76,18 @@ class Duty:
         """Close everything: this duty has failed, and is called no more."""
 
 
+_alive: list[_Life] = []  # every background thread of this process
+
+
 class _Life:
     """One thread, from its start to its end."""
 
-    __slots__ = ("gone", "halt", "ident")
+    __slots__ = ("gone", "halt", "ident", "pid")
 
     def __init__(self, allocate_lock: Callable[[], Any]) -> None:
         self.halt = False
         self.ident = 0
+        self.pid = os.getpid()
         self.gone = allocate_lock()  # free once the thread has done its last
         self.gone.acquire()
 
@@ -166,7 +170,7 @@ class Background:
         life = self._life
         if life is not None and life.gone.locked():
             self._step.acquire(timeout=PATIENCE)
-            self._hush.put()
+            self._hush.put(len(_alive))
             self._hushed = time.monotonic()
 
     def unpark(self) -> None:
@@ -180,6 +184,7 @@ class Background:
         """Go on in the child: no other thread is there, and its locks may be held for ever."""
         self._step = RecursiveLock()
         self._life = None
+        _alive[:] = [life for life in _alive if life.pid == os.getpid()]
         self._hush.lift()
         self._waker.close()
         for duty in tuple(self._duties):
@@ -199,9 +204,12 @@ class Background:
         before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         try:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, _BLOCKED)
+            _alive.append(life)
             self._start_new_thread(self._run, (life,))
         except (RuntimeError, OSError):
             self._life = None
+            if life in _alive:
+                _alive.remove(life)
             raise
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
@@ -216,6 +224,8 @@ class Background:
         except Exception as fault:  # noqa: BLE001 - there is nobody to hand it to
             self._tell(f"the background thread stopped: {type(fault).__name__}: {fault}")
         finally:
+            if life in _alive:
+                _alive.remove(life)
             life.ident = 0  # the next thread of the program may get the same
             life.gone.release()
 

@@ -5,7 +5,9 @@ there are others than the forking one. Ending ours before the fork and starting 
 costs 0.3 ms a fork (the pages that a thread's start touches have to be copied), and isn't enough:
 3.13 and 3.14.0 count when the hooks after the fork have run (python/cpython#137109). So the thread
 is held, and where it is the only other thread, that one warning is filtered out. Where there are
-more, they are the program's, and so is the warning.
+more, they are the program's, and so is the warning. (Ours may be two: one that was told to stop and
+was too busy to do it at once, and the next one's. On 3.15 a warning that is an error is raised out of
+`os.fork`, after the fork; before, it was lost.)
 """
 
 from __future__ import annotations
@@ -40,10 +42,10 @@ class Hush:
         """Whether they are."""
         return bool(self._entries)
 
-    def put(self) -> None:
-        """Put them in place, before a fork, if the background thread is the only other one."""
+    def put(self, own: int = 1) -> None:
+        """Put them in place, before a fork, if there are no other threads than so many of ours."""
         self.lift()
-        if _WARNS and _others() == 1:
+        if _WARNS and _others() == own:
             pid = os.getpid()
             self._entries = [
                 ("ignore", _TEXT.format(pid, call), DeprecationWarning, None, 0) for call in _CALLS
