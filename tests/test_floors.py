@@ -54,6 +54,7 @@ FLOORS = {
     "tombs.attached": 5,
     "tombs.engines": 5,
     "tombs.process": 5,
+    "tombs.serving": 5,
     "tombs.session": 5,
     "tombs": 5,  # start and stop, which are the session's
     "tombs.bootstrap": 6,

@@ -39,8 +39,8 @@ _AHEAD: Final = (
     *("tombs.loader.loader", "tombs.loader.finder", "tombs.loader.reach", "tombs.loader.late"),
     *("tombs.loader.cache", "tombs.runtime.locks", "tombs.runtime.region"),
     *("tombs.runtime.index", "tombs.runtime.graveyard", "tombs.runtime.background"),
-    *("tombs.runtime.housekeeping", "tombs.runtime.server", "tombs.engines", "tombs.session"),
-    "tombs.process",
+    *("tombs.runtime.housekeeping", "tombs.runtime.server", "tombs.engines", "tombs.serving"),
+    *("tombs.session", "tombs.process"),
 )
 _one_at_a_time = original("_thread", "allocate_lock")()
 _step = original("_thread", "allocate_lock")()

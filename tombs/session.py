@@ -18,9 +18,8 @@ import os
 import sys
 import time
 
-from tombs import address, rundir
+from tombs import rundir
 from tombs.engines import start_engine, vacates
-from tombs.errors import TombsError
 from tombs.identity import interpreter
 from tombs.loader.boundary import ours
 from tombs.loader.finder import Finder
@@ -34,8 +33,8 @@ from tombs.runtime.background import Background
 from tombs.runtime.descriptors import held
 from tombs.runtime.graveyard import Refused
 from tombs.runtime.housekeeping import Housekeeping
-from tombs.runtime.locks import Leader
 from tombs.runtime.say import say
+from tombs.serving import serve
 from tombs.shorten import Shorten
 
 TYPE_CHECKING = False
@@ -44,8 +43,8 @@ if TYPE_CHECKING:
     from typing import Final, Self
 
     from tombs import config
+    from tombs.address import Address
     from tombs.loader.cache import Cache
-    from tombs.runtime.server import Server
     from tombs.runtime.vacate import Vacate
 
 _PATIENCE: Final = 2.0
@@ -90,6 +89,11 @@ class Session:
     def path(self) -> str:
         """The graveyard file."""
         return self.graveyard.path
+
+    @property
+    def address(self) -> Address | None:
+        """Where it serves; None where the socket is off."""
+        return self._serving.address
 
     @property
     def engine(self) -> str:
@@ -148,7 +152,6 @@ class Session:
             say(f"not watched, since loaded before Tombs started: {first_of(self._unwatched)}")
         self._finder.install()
         self._undo.append(self._finder.remove)
-        self.address: address.Address | None = None
         sweep = (directory, rundir.family(run)) if self._may_open else None
         self._keeping = Housekeeping(
             self.graveyard,
@@ -160,8 +163,8 @@ class Session:
             self._nothing_watched,
         )
         self._background.add(self._keeping)
-        self._leader: Leader | None = None
-        self._server = self._make_server(settings)
+        self._serving = serve(self, settings, self._stem, self._undo, first=self._first)
+        self._server = self._serving.server
         if self._server is not None:
             self._background.add(self._server)
         self._undo.append(self._stop_background)
@@ -216,42 +219,6 @@ class Session:
 
         return Cache(where, self._engine.name, held)
 
-    def _make_server(self, settings: config.Settings) -> Server | None:
-        where = settings.socket or f"unix://{self._stem}{rundir.SOCKET}"
-        try:
-            self.address = address.parse(where)
-            if self.address is None:
-                return None
-            from tombs.runtime import mapped, server  # noqa: PLC0415 - not where the socket is off
-
-            self._changes = mapped.changes
-            token = self._token(settings.token_file)
-            self._leader = Leader(self._stem + rundir.SERVE)
-            self._undo.append(self._leader.close)
-            made = server.Server(self, self.address, self._leader, settings.format, token=token)
-            made.open(joins=not self._first)
-            self._undo.append(lambda: made.close(unlink=True))
-        except (OSError, TombsError) as fault:
-            say(f"the socket is off: {getattr(fault, 'message', None) or fault}")
-            self.address = None
-            return None
-        return made
-
-    def _token(self, path: str | None) -> bytes | None:
-        """Read what clients have to know, once: whoever takes over may not have the right to."""
-        if self.address is None or self.address.kind != "tcp":
-            return None  # a unix socket knows who its clients are
-        if path is None:
-            if self._first:
-                say(
-                    f"any user of this machine can read the tombs at {self.address}:"
-                    " give --token-file, or use a unix socket"
-                )
-            return None
-        from tombs.secret import read  # noqa: PLC0415 - seldom needed
-
-        return read(path)
-
     def _wake(self) -> None:
         self._background.wake()
 
@@ -269,7 +236,9 @@ class Session:
 
     def changes(self, resume: str) -> Iterator[bytes | memoryview]:
         """Give the stream of changes; what has to wait comes when it is registered."""
-        return self._changes(self.graveyard.region, resume)
+        changes = self._serving.changes
+        assert changes is not None  # noqa: S101 - nobody else asks for it than the server
+        return changes(self.graveyard.region, resume)
 
     def settle(self, seconds: float | None = None, patience: float = 0.0) -> int:
         """Register what had to wait, for so many seconds; gives how many modules wait still."""
@@ -303,8 +272,8 @@ class Session:
         guarded(self.graveyard.reborn)
         guarded(self._populator.reborn)
         guarded(self._liveness.hold)
-        if self._leader is not None:
-            guarded(self._leader.reborn)
+        if self._serving.leader is not None:
+            guarded(self._serving.leader.reborn)
         guarded(self._background.reborn)
         main = self._main_thread or 0
         self._in_thread = leaving.watch_thread(main, self._thread_ends)

@@ -6,8 +6,8 @@ costs 0.3 ms a fork (the pages that a thread's start touches have to be copied),
 3.13 and 3.14.0 count when the hooks after the fork have run (python/cpython#137109). So the thread
 is held, and where it is the only other thread, that one warning is filtered out. Where there are
 more, they are the program's, and so is the warning. (Ours may be two: one that was told to stop and
-was too busy to do it at once, and the next one's. On 3.15 a warning that is an error is raised out of
-`os.fork`, after the fork; before, it was lost.)
+was too busy to do it at once, and the next one's. On 3.15 a warning that is an error is raised out
+of `os.fork`, after the fork; before, it was lost.)
 """
 
 from __future__ import annotations
