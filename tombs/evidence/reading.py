@@ -164,12 +164,7 @@ class Reader:
             raise SpoiledError(f"no run has seen {module.name}")
         count = len(states)
         try:
-            calls = {
-                _index(row[0], count): Call(
-                    _whole(row[1]), _whole(row[2]), _text(row[3]), _whole(row[4])
-                )
-                for row in value.get("calls", ())
-            }
+            calls = _calls(value.get("calls", []), count)
             stacks = {
                 _index(row[0], count): Stack(_whole(row[1]), _frames(row[2]))
                 for row in value.get("stacks", ())
@@ -177,6 +172,18 @@ class Reader:
         except (TypeError, ValueError, IndexError):
             raise SpoiledError(f"the calls of {module.name} are wrong") from None
         return Seen(module, states, found, calls, stacks)
+
+
+def _calls(rows: list[Any], count: int) -> dict[int, Call]:
+    """Read when functions were called: a column at a time, since there are many."""
+    if rows == []:
+        return {}
+    indexes, firsts, lasts, releases, processes, *_ = zip(*rows, strict=False)
+    _all_whole(indexes, firsts, lasts, processes)
+    _all_text(releases)
+    if max(indexes) >= count:
+        raise IndexError("no such function")
+    return dict(zip(indexes, map(Call, firsts, lasts, releases, processes), strict=True))
 
 
 def _loads(line: bytes) -> dict[str, Any]:
@@ -193,6 +200,18 @@ def _whole(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError("no whole number")
     return value
+
+
+def _all_whole(*columns: tuple[object, ...]) -> None:
+    for column in columns:
+        if set(map(type, column)) != {int} or min(column) < 0:  # type: ignore[type-var, operator]
+            raise ValueError("no whole number")
+
+
+def _all_text(*columns: tuple[object, ...]) -> None:
+    for column in columns:
+        if set(map(type, column)) != {str}:
+            raise TypeError("no text")
 
 
 def _index(value: object, count: int) -> int:
@@ -221,19 +240,29 @@ def _object(value: object) -> dict[str, Any]:
 def _described(value: dict[str, Any]) -> Module | Listed:
     try:
         if "module" in value:
-            functions = tuple(
-                Function(_text(name), _whole(start), _whole(end), bool(method), _text(own))
-                for name, start, end, method, own in value["functions"]
-            )
             name, file = _text(value["module"]), _text(value["file"])
-            return Module(name, file, _text(value["code"]), functions)
-        rows = tuple(
-            Source(_text(name), _whole(start), _whole(end), _text(stub))
-            for name, start, end, stub in value["functions"]
-        )
-        return Listed(_text(value["listed"]), _text(value["file"]), rows)
+            return Module(name, file, _text(value["code"]), _functions(value["functions"]))
+        return Listed(_text(value["listed"]), _text(value["file"]), _sources(value["functions"]))
     except (KeyError, TypeError, ValueError) as fault:
         raise SpoiledError(f"this is no line of a module: {fault}") from None
+
+
+def _functions(rows: list[Any]) -> tuple[Function, ...]:
+    if rows == []:
+        return ()
+    names, starts, ends, methods, own = zip(*rows, strict=True)
+    _all_text(names, own)
+    _all_whole(starts, ends)
+    return tuple(map(Function, names, starts, ends, map(bool, methods), own))
+
+
+def _sources(rows: list[Any]) -> tuple[Source, ...]:
+    if rows == []:
+        return ()
+    names, starts, ends, reasons = zip(*rows, strict=True)
+    _all_text(names, reasons)
+    _all_whole(starts, ends)
+    return tuple(map(Source, names, starts, ends, reasons))
 
 
 def _run(value: dict[str, Any]) -> Run:

@@ -32,6 +32,7 @@ STATES: Final = (DEAD, ALIVE, UNKNOWN, NEVER_LOADED, STUB)
 
 MAIN: Final = "__main__"
 _STATES: Final = {model.TOMB: DEAD, model.ALIVE: ALIVE, model.UNKNOWN: UNKNOWN}
+_NONE: Final = Exposure()
 _NOT_ALL_SEEN: Final = "some of its calls could not be seen"
 # A scope of its own before Python 3.12 only: names must not depend on the Python.
 _INLINED: Final = re.compile(r"<(?:list|set|dict)comp>\.")
@@ -63,7 +64,7 @@ class Standing:
         self.state = UNKNOWN
         self.why = ""  # of what is unknown or a stub, the reason
         self.stub = ""  # why nobody is meant to call it
-        self.exposure = Exposure()
+        self.exposure = _NONE
         self.call: Call | None = None  # when it was called, where that is known
         self.stack: Stack | None = None  # who called it when it came back from the dead
         self.window = NONE  # for how long it must be watched
