@@ -18,6 +18,7 @@ from benchmarks.part_epochs import epochs
 from benchmarks.part_latency import latency
 from benchmarks.part_load import load
 from benchmarks.part_memory import memory
+from benchmarks.part_readers import readers
 from benchmarks.part_requests import requests
 from benchmarks.part_run import run
 from benchmarks.part_socket import socket
@@ -38,6 +39,7 @@ PARTS: dict[str, tuple[Callable[[Bench], None], str]] = {
     "memory": (memory, "private memory, and the graveyard file"),
     "workers": (workers, "two processes that call the same functions"),
     "socket": (socket, "100,000 tombs over the socket, and from the file"),
+    "readers": (readers, "the readers' time and memory with 100,000 functions"),
     "latency": (latency, "requests while tombs are fetched once a second"),
     "epochs": (epochs, "requests with an epoch of a minute; what it costs a function"),
 }

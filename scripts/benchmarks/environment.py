@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_BASE = ("pip", "pyperf", "pyperformance", "gunicorn", "bytecode>=0.17", "click>=8.1.4")
+_BASE = (
+    *("pip", "pyperf", "pyperformance", "gunicorn", "bytecode>=0.17", "click>=8.1.4"),
+    *("jinja2>=3.1", "pygments>=2.17"),
+)
 _PROGRAMS = ("sympy", "django")
-_LAYOUT = "2"  # raise it when what is made here changes
+_LAYOUT = "3"  # raise it when what is made here changes
 
 
 class Environment:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Target(NamedTuple):
@@ -17,6 +20,30 @@ class Target(NamedTuple):
 
 
 MIB = 1 << 20
+MB = 10**6
+
+READERS = {
+    "status": "`tombs status`",
+    "report": "`tombs report`",
+    "report.source": "`tombs report --source`",
+    "html": "`tombs report --html`",
+    "html.source": "`tombs report --source --html`",
+    "diff": "`tombs diff`",
+    "diff.source": "`tombs diff --source`",
+    "diff.html": "`tombs diff --format html`",
+    "why": "`tombs why --source`",
+    "inventory": "`tombs inventory`, nothing changed",
+    "merge": "`tombs merge`, 1,000 snapshots",
+}
+
+
+def _readers() -> Iterator[tuple[str, tuple[str, Target, Target]]]:
+    for name, title in READERS.items():
+        time, memory = (10_000, 300) if name == "merge" else (5000, 400)
+        yield f"readers.{name}", (title, Target(time), Target(time))
+        peak = Target(memory * MB)
+        yield f"readers.{name}.memory", (f"{title}: peak of memory", peak, peak)
+
 
 # measure: title in the table, on 3.11 (rewrite), on 3.12 and later (monitoring)
 TARGETS: dict[str, tuple[str, Target, Target]] = {
@@ -33,6 +60,7 @@ TARGETS: dict[str, tuple[str, Target, Target]] = {
     "workers.two": ("two workers, same functions, against one", Target(1.02), Target(1.02)),
     "socket.time": ("100,000 tombs over the socket", Target(400), Target(400)),
     "socket.write": ("smallest write but the last", Target(16384, "≥"), Target(16384, "≥")),
+    **dict(_readers()),
     "latency.fetched": ("request p99 while fetched once a second", Target(1.10), Target(1.10)),
     "epochs.p99": ("request p99 with an epoch of a minute, to none", Target(1.02), Target(1.02)),
     "epochs.each": ("gunicorn: time for a request with such an epoch, to none",
