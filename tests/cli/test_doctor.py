@@ -290,6 +290,45 @@ def test_places(place: Path, tmp_path: Path) -> None:
     assert code == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        ("", 0o600, "is empty"),
+        ("0123456789abcdef0123", 0o644, "others"),
+        (None, 0, "can't be read"),
+    ],
+)
+def test_a_token_file_that_is_no_good(
+    place: Place, tmp_path: Path, text: str | None, mode: int, told: str
+) -> None:
+    """Missing, empty, or open to others: the socket would be off; a good one is named."""
+    token = tmp_path / "token"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["--socket", f"tcp://127.0.0.1:{port}", "--token-file", str(token)]
+    if text is not None:
+        token.write_text(text)
+        token.chmod(mode)
+    code, said = place.ask(*words)
+    assert code == 1
+    assert "the socket would be off" in said["problem"]
+    assert told in said["problem"]
+    token.write_text("0123456789abcdef0123\n")
+    token.chmod(0o600)
+    assert f"token file: {token}" in place.ask(*words)[1]["ok"]
+
+
+def test_what_is_kept_has_a_lasting_place(place: Place, tmp_path: Path) -> None:
+    """The state directory comes first, and what is wrong with it is said."""
+    del place.env["TOMBS_DIR"]
+    said = place.ask("--keep", XDG_STATE_HOME=str(tmp_path / "state"))[1]
+    assert f"run directory: {tmp_path}/state/tombs (it will be made)" in said["ok"]
+    (tmp_path / "state").touch()
+    said = place.ask("--keep", XDG_STATE_HOME=str(tmp_path / "state"))[1]
+    assert f"not used as run directory: {tmp_path}/state/tombs" in said["note"]
+
+
 def test_limits(place: Place) -> None:
     """A graveyard must fit into what a file may have."""
     words = [sys.executable, "-m", "tombs.cli.main", "doctor"]

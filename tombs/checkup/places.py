@@ -9,9 +9,9 @@ import stat
 import tempfile
 from typing import TYPE_CHECKING
 
-from tombs import address, layout, rundir
+from tombs import address, layout, rundir, secret
 from tombs.checkup.findings import Section
-from tombs.errors import AddressError
+from tombs.errors import AddressError, TombsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ def look_at_places(
         _room(section, directory, settings)
     _cache(section, settings, directory, environ)
     _socket(section, settings, directory, "-".join(stem_of) + rundir.SOCKET)
+    _token(section, settings)
     _descriptors(section)
     return section
 
@@ -47,8 +48,11 @@ def look_at_places(
 def _run_directory(section: Section, settings: Settings, environ: Mapping[str, str]) -> str:
     """Find the run directory as a start would, making none; empty where there is none to be had."""
     chosen = settings.dir
-    for path in [os.path.abspath(chosen)] if chosen else list(rundir.places(environ)):
-        fault = usable(path, make_parents=chosen is not None)
+    # What is kept outlives the machine's restart where it can.
+    lasting = list(rundir.state(environ)) if settings.kept and not chosen else []
+    usual = [*lasting, *rundir.places(environ)]
+    for path in [os.path.abspath(chosen)] if chosen else usual:
+        fault = usable(path, make_parents=chosen is not None or path in lasting)
         if not fault:
             there = "" if os.path.isdir(path) else " (it will be made)"
             section.ok(f"run directory: {path}{there}")
@@ -207,6 +211,20 @@ def _tcp(place: address.Address) -> str:
         except OSError as fault:
             return fault.strerror or str(fault)
     return ""
+
+
+def _token(section: Section, settings: Settings) -> None:
+    """Read the token file as a start would: whose it is, its mode, and whether it holds one."""
+    if settings.token_file is None:
+        return
+    try:
+        secret.read(settings.token_file)
+    except TombsError as fault:
+        section.problem(f"the socket would be off: {fault.message}", fault.help)
+    else:
+        section.ok(f"token file: {settings.token_file}")
+    if settings.socket is None or not settings.socket.startswith("tcp:"):
+        section.note("the token is asked for over TCP only, and the socket is none")
 
 
 def _descriptors(section: Section) -> None:
