@@ -13,7 +13,7 @@ import os
 import warnings
 from bisect import bisect_left
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tombs import stubs
 from tombs.errors import TombsError
@@ -23,7 +23,7 @@ from tombs.listings import Listings, rows, written
 from tombs.parallel import mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Final
 
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules"})
@@ -43,46 +43,71 @@ _BLOCKS: Final[dict[type[ast.AST], tuple[str, ...]]] = {
 }
 
 
+class Place(NamedTuple):
+    """Where a module is."""
+
+    path: str
+    file: str  # relative to where imports look for it
+    name: str
+
+
 def inventory(
     directory: str,
     namespace: Sequence[str],
     fault: Callable[[str], None],
     kept: Listings | None = None,
 ) -> Iterator[Listed]:
-    """List the functions of every module in a directory.
+    """List the functions of every module in a directory: `modules`, and then `listing`.
+
+    Raises:
+        TombsError: there is no such directory.
+    """
+    return listing(modules(directory, namespace), fault, kept)
+
+
+def modules(directory: str, namespace: Sequence[str]) -> list[Place]:
+    """Find the modules in a directory.
 
     Args:
         directory: where imports look for the modules, or a package's own directory.
         namespace: dotted prefixes of the modules that are wanted; none wants all.
-        fault: told of each file that can't be read, and why.
-        kept: what was listed before; what is new is added to it.
 
     Raises:
         TombsError: there is no such directory.
     """
     if not os.path.isdir(directory):
         raise TombsError(f"{directory}: there is no such directory", "Name the one of the source.")
+    found = (Place(path, file, module_name(file)) for path, file in files(directory))
+    return [place for place in found if not namespace or covers(namespace, place.name)]
+
+
+def listing(
+    places: Iterable[Place], fault: Callable[[str], None], kept: Listings | None = None
+) -> Iterator[Listed]:
+    """List the functions of modules, one after the other.
+
+    Args:
+        places: where they are.
+        fault: told of each file that can't be read, and why.
+        kept: what was listed before; what is new is added to it.
+    """
     kept = Listings(None) if kept is None else kept
-    wanted: list[tuple[str, str, str, tuple[Source, ...] | None]] = []
-    for path, file in files(directory):
-        name = module_name(file)
-        if not namespace or covers(namespace, name):
-            wanted.append((path, file, name, _known(path, kept)))
-    new = [path for path, _, _, functions in wanted if functions is None]
+    wanted = [(place, _known(place.path, kept)) for place in places]
+    new = [place.path for place, functions in wanted if functions is None]
     size = 0
     for path in new:
         with suppress(OSError):
             size += os.path.getsize(path)
     listings = mapped(_read, new, None if size >= _MUCH else 1)
-    for path, file, name, known in wanted:
+    for (path, file, name), known in wanted:
         functions = known
         if functions is None:
-            source, listing, reason = next(listings)
+            source, told, reason = next(listings)
             if reason:
                 fault(f"{path}: can't be read: {reason}")
                 continue
-            kept.put(source, listing)
-            functions = rows(listing)
+            kept.put(source, told)
+            functions = rows(told)
         yield Listed(name, file, functions)
 
 

@@ -36,7 +36,7 @@ class Merging:
     def __init__(self, *, one_application: bool = True) -> None:
         self.evidence = Evidence()
         self._one = one_application
-        self._first: tuple[str, str] | None = None  # application, and the source that named it
+        self.first: tuple[str, str] | None = None  # application, and the source that named it
 
     def add(self, items: Iterable[tuple[Run | Seen | Listed, bytes | None]], source: str) -> None:
         """Take in a source's evidence.
@@ -50,9 +50,9 @@ class Merging:
             self.evidence.add(item, key)
 
     def _check(self, run: Run, source: str) -> None:
-        if self._first is None:
-            self._first = run.application, source
-        application, first = self._first
+        if self.first is None:
+            self.first = run.application, source
+        application, first = self.first
         if run.application != application:
             raise GraveyardError(
                 f"{source}: is of the application {run.application!r}, and {first} of"

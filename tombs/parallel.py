@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +25,10 @@ def processors() -> int:
 
 
 def mapped(
-    work: Callable[[Item], Result], items: Sequence[Item], workers: int | None = None
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int | None = None,
+    at_once: int = _AT_ONCE,
 ) -> Iterator[Result]:
     """Do the work on each item, and yield what comes of it in the items' order.
 
@@ -35,6 +39,7 @@ def mapped(
         work: a function of some module; what it takes and gives can be pickled.
         items: what to work on.
         workers: how many processes; as many as there are processors, but few, where not given.
+        at_once: how many items a process gets handed; their results come together.
     """
     done = 0
     number = min(processors(), _MOST) if workers is None else workers
@@ -43,13 +48,15 @@ def mapped(
         from multiprocessing import get_context  # noqa: PLC0415
 
         try:
-            # Spawned, not forked: nobody knows what threads the caller has.
-            pool = ProcessPoolExecutor(number, mp_context=get_context("spawn"))
+            # Spawned, not forked: nobody knows what threads the caller has. None lives long, or
+            # makes garbage that is worth a search.
+            context = get_context("spawn")
+            pool = ProcessPoolExecutor(number, mp_context=context, initializer=gc.disable)
         except (OSError, ImportError):
             number = 1
         else:
             try:
-                for result in pool.map(work, items, chunksize=_AT_ONCE):
+                for result in pool.map(work, items, chunksize=at_once):
                     done += 1
                     yield result
             except (OSError, RuntimeError):  # BrokenProcessPool is a RuntimeError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from tests.support_evidence import evidence, run, save
 from tombs.cli.main import main
 from tombs.client.source import load
 from tombs.evidence.model import Call, Evidence, Seen, Stack
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OLD = {"shop.cart": {"Cart.total": "alive", "Cart.void": "dead", "add": "alive"}}
 NEW = {"shop.cart": {"Cart.total": "dead", "Cart.void": "dead", "add": "alive"}}
@@ -111,6 +108,40 @@ def test_two_applications_are_not_mixed(place: Place, command: str) -> None:
     place.tombs(command, place.old, other, *end, code=2)
     assert "bank.json: is of the application 'bank'" in place.err
     place.tombs(command, place.old, other, *end, "--across-applications")
+
+
+@pytest.fixture
+def many(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give so many files that other processes merge them."""
+    monkeypatch.setattr("tombs.cli.merge._MANY", 5)
+    monkeypatch.setattr("tombs.cli.merge._PARTS", 3)
+    monkeypatch.setattr("tombs.parallel.processors", lambda: 2)
+    return [save(evidence(NEW, by=run(f"shop-{at}")), place.path / f"{at}.json") for at in range(7)]
+
+
+def test_many_files_are_merged_by_several_processes(place: Place, many: list[str]) -> None:
+    """With the same result as by one."""
+    place.tombs("merge", *many, "-o", "all.json")
+    for at, path in enumerate(many):
+        place.tombs("merge", path, *([f"{at - 1}.part"] if at else []), "-o", f"{at}.part")
+    assert (place.path / "all.json").read_bytes() == (place.path / "6.part").read_bytes()
+    assert "7 runs" in place.tombs("status", "all.json")
+
+
+def test_of_many_files_the_one_to_blame_is_named(place: Place, many: list[str]) -> None:
+    """Whichever process has met it, and whichever applications it had seen."""
+    save(evidence(NEW, by=run("bank-1", application="bank")), Path(many[4]))
+    place.tombs("merge", *many, "-o", "out.json", code=2)
+    assert "4.json: is of the application 'bank', and " in place.err
+    for at in range(3, 7):
+        save(evidence(NEW, by=run(f"bank-{at}", application="bank")), Path(many[at]))
+    place.tombs("merge", *many, "-o", "out.json", code=2)
+    assert "3.json: is of the application 'bank', and " in place.err
+    place.tombs("merge", *many, "-o", "out.json", "--across-applications")
+    Path(many[5]).write_text("nothing\n")
+    place.tombs("merge", *many, "-o", "other.json", "--across-applications", code=2)
+    assert "5.json:1: " in place.err
+    assert not (place.path / "other.json").exists()
 
 
 def test_inventory_lists_and_saves(place: Place) -> None:

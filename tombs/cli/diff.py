@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
+from tombs.cli.progress import progress
 from tombs.cli.sources import colored, gather, need_for_html, reading_options, tree_option
 from tombs.diff import CLASSES, Diff
 from tombs.errors import GraveyardError, TombsError
@@ -128,7 +129,8 @@ def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     outcome = Outcome(diff, limits, ignore)
     paths = Paths(below=given["trees"])
     for form, path in given["forms"]:
-        files.write(path, _lines(outcome, paths, form, path, everything=given["everything"]))
+        lines = _lines(outcome, paths, form, path, everything=given["everything"])
+        files.write(path, lines if path == "-" else progress(lines, f"writing {path}"))
         if form == "github":
             _summarize(outcome, paths)
     return 0 if outcome.passed else 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tombs.cli.sources import add_inventory, namespace_option
-from tombs.evidence import files, saved
+from tombs.cli.sources import add_inventory, namespace_option, save
 from tombs.evidence.model import Evidence
 from tombs.formats.words import clean
 
@@ -35,7 +34,7 @@ def command(trees: tuple[str, ...], namespace: tuple[str, ...], output: str | No
     for tree in trees:
         add_inventory(evidence, tree, namespace)
     if output is not None:
-        files.write(output, saved.write(evidence))
+        save(output, evidence)
         return
     for listed in sorted(evidence.listed.values()):
         for function in listed.functions:

@@ -9,12 +9,12 @@ import click
 
 from tombs.cli.demands import demand_options
 from tombs.cli.entry import tell
+from tombs.cli.progress import progress
 from tombs.cli.sources import (
     chosen,
     colored,
     gather,
     need_for_html,
-    progress,
     reading_options,
     source_argument,
     tree_option,
@@ -99,7 +99,8 @@ def _write(report: Report, path: str) -> None:
     from tombs.report.page import render  # noqa: PLC0415 - only HTML needs jinja2 and pygments
 
     pieces = len(report.modules) + sum(bool(module.path) for module in report.modules) + 5
-    files.write(path, progress(render(report), "writing", pieces))
+    page = render(report)
+    files.write(path, page if path == "-" else progress(page, f"writing {path}", pieces))
     if report.unasked and report.ages:
         modules = count(report.unasked, "module")
         tell("tombs", f"git told nothing of {modules}: not committed, or no time left")

@@ -10,10 +10,10 @@ from tombs.cli.sources import (
     namespace_option,
     output_option,
     reading_options,
+    save,
     source_argument,
     tree_option,
 )
-from tombs.evidence import files, saved
 
 
 @click.command("snapshot")
@@ -36,5 +36,4 @@ def command(
     graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     The file is written whole or not at all.
     """
-    evidence = gather(chosen(source), trees, namespace)
-    files.write(output, saved.write(evidence))
+    save(output, gather(chosen(source), trees, namespace))

@@ -12,19 +12,19 @@ import click
 
 from tombs import rundir
 from tombs.cli.entry import tell
+from tombs.cli.progress import progress
 from tombs.client.graveyards import the_live_one
 from tombs.client.source import Access, items
 from tombs.errors import TombsError
+from tombs.evidence import files, saved
 from tombs.evidence.model import Evidence
-from tombs.inventory import inventory
+from tombs.inventory import listing, modules
 from tombs.listings import Listings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tombs.evidence.reading import Item, Known
-
-Thing = TypeVar("Thing")
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -102,7 +102,7 @@ def chosen(source: str | None) -> str:
 def gather(source: str, trees: Sequence[str] = (), namespace: Sequence[str] = ()) -> Evidence:
     """Read evidence, and add what the source trees have."""
     evidence = Evidence()
-    for item, key in pieces(source, {}):
+    for item, key in progress(pieces(source, {}), f"reading {source}"):
         evidence.add(item, key)
     for tree in trees:
         add_inventory(evidence, tree, namespace)
@@ -117,9 +117,13 @@ def pieces(source: str, known: Known) -> Iterator[Item]:
 def add_inventory(evidence: Evidence, tree: str, namespace: Sequence[str]) -> None:
     """Add what a source tree has; a file that can't be read is told on stderr."""
     kept = Listings(_cache())
-    listing = inventory(tree, namespace, lambda fault: tell("tombs", _clean(fault)), kept)
-    for listed in progress(listing, f"reading {tree}"):
+    places = modules(tree, namespace)
+    faults: list[str] = []  # told when nothing else is drawn
+    read = listing(places, faults.append, kept)
+    for listed in progress(read, f"reading {tree}", len(places)):
         evidence.add(listed)
+    for fault in faults:
+        tell("tombs", _clean(fault))
     # A cache that can't be written costs time and nothing else.
     with suppress(OSError):
         kept.save()
@@ -129,15 +133,6 @@ def _cache() -> str | None:
     directories = rundir.find(directory(), os.environ)
     run = directories[0] if directories else ""
     return rundir.cache(os.environ.get("TOMBS_CACHE") or None, run, os.environ)
-
-
-def progress(things: Iterable[Thing], label: str, length: int | None = None) -> Iterator[Thing]:
-    """Pass things on and show on a terminal how far it is; nothing where nobody waits."""
-    if not sys.stderr.isatty():
-        yield from things
-        return
-    with click.progressbar(things, length=length, label=label, file=sys.stderr) as bar:
-        yield from bar
 
 
 def colored() -> bool:
@@ -162,3 +157,13 @@ def need_for_html(*names: str) -> None:
 
 def _clean(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def save(path: str, evidence: Evidence) -> None:
+    """Write a snapshot, whole or not at all.
+
+    Raises:
+        TombsError: it can't be written.
+    """
+    lines = saved.write(evidence)
+    files.write(path, lines if path == "-" else progress(lines, f"writing {path}"))

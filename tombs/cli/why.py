@@ -115,7 +115,7 @@ def _callers(standing: Standing) -> Iterator[str]:
         frames = frames[1:]
     first = standing.call is not None and standing.stack.at <= standing.call.first
     when = "first called" if first else "back from the dead"
-    by = (", by" if first else ", called by") * bool(frames)
+    by = ", by" * bool(frames)
     yield f"  {when} {moment(standing.stack.at)}{by}"
     for file, name, at in frames:
         yield f"    {clean(file)}:{at} in {clean(name)}"
