@@ -107,6 +107,21 @@ FAULTS = (
         SIGNALS + "ends_by_a_signal",
         SIGNALS + "suspended_and_continued",
     ),
+    row(
+        "signals while the thread of Tombs is there",
+        "the program's threads take them, by handler or sigwait",
+        "runtime/test_background.py::test_signals_reach_the_program",
+    ),
+    row(
+        "the end of the program while an answer is being sent",
+        "the program ends as ever",
+        "runtime/test_background.py::test_exit_within_a_send",
+    ),
+    row(
+        "a setuid or setgid program",
+        "Tombs stays off, and says so in one line",
+        "test_session.py::test_where_it_must_not_run_it_says_so",
+    ),
     row("a crash under faulthandler", "told as ever", SIGNALS + "faulthandler_speaks"),
     row(
         "the interpreter's end: finalizers, daemon threads, os._exit, abort, streams closed",
@@ -125,6 +140,11 @@ FAULTS = (
         "slots full in five processes together",
         "told once, counted, unknown",
         PLACES + "slots_full_in_five_processes_together",
+    ),
+    row(
+        "strings full",
+        "counted, noted, unknown; nothing half written",
+        "runtime/test_graveyard.py::test_strings_full_refuses_and_can_still_be_noted",
     ),
     row(
         "read-only or missing directories, no HOME, paths of 300 characters",
@@ -150,7 +170,12 @@ FAULTS = (
         "report/test_page.py::test_markup_in_names_stays_text",
     ),
     row("names that aren't UTF-8", "valid lines", PLACES + "names_that_are_not_utf_8"),
-    row("the clock set back", "times never go back", PLACES + "a_clock_that_is_set_back"),
+    row(
+        "the clock set back, or forward and back again",
+        "times never go back",
+        PLACES + "a_clock_that_is_set_back",
+        PLACES + "a_clock_that_jumps",
+    ),
     row(
         "the clock set ahead, the machine asleep or started anew",
         "no longer watched for it",
@@ -280,6 +305,11 @@ FAULTS = (
         TOOLS + "opentelemetry_before_the_launcher",
         TOOLS + "ddtrace_behind_the_launcher",
         TOOLS + "sentry",
+    ),
+    row(
+        "functions that cloudpickle takes to another process",
+        "they run there, with Tombs and without; calls in the same run count",
+        "integration/test_other_code.py::test_cloudpickle_to_another_process",
     ),
     row("freezegun, time-machine", "both work", TOOLS + "a_clock_that_is_frozen"),
     row("Dask's and Ray's workers", "their calls count", TOOLS + "dask", TOOLS + "ray"),

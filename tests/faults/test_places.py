@@ -12,6 +12,7 @@ import pytest
 
 from tests.faults.victim import ENGINES, Victim
 from tests.support_clock import shifted
+from tombs import layout
 from tombs.snapshot import read
 
 USES = "import m\nm.called()\nprint('own output')\n"
@@ -203,6 +204,29 @@ def test_a_clock_that_is_set_back(tmp_path: Path) -> None:
     )
     assert ran.out == ["True"]
     assert (ran.told, ran.rest) == ([], "")
+    snapshot = victim.snapshot()
+    assert snapshot.created <= snapshot.seen <= snapshot.ended
+    assert victim.tombs() == ["m.dead"]
+
+
+@pytest.mark.parametrize("days", [(-3, -6), (3, -3), (3, 0)])
+def test_a_clock_that_jumps(tmp_path: Path, days: tuple[int, int]) -> None:
+    """The same by the program's own hand, where there is no libfaketime: back, forward and back."""
+    victim = Victim(tmp_path)
+    ran = victim.run(
+        "import sys, time\n"
+        "own, real = [0], (time.time, time.time_ns)\n"
+        "time.time = lambda: real[0]() + own[0] * 86400\n"
+        "time.time_ns = lambda: real[1]() + own[0] * 86400 * 10**9\n"
+        "import m\n"
+        "session = sys.modules['tombs.process'].current()\n"
+        "seen = []\n"
+        f"for own[0] in {(0, *days)!r}:\n"
+        "    m.called(); session.settle(); session.graveyard.beat()\n"
+        f"    seen.append(session.graveyard.region.words[{layout.SEEN}])\n"
+        "print(seen == sorted(seen))\n"
+    )
+    assert (ran.out, ran.told, ran.rest) == (["True"], [], "")
     snapshot = victim.snapshot()
     assert snapshot.created <= snapshot.seen <= snapshot.ended
     assert victim.tombs() == ["m.dead"]
