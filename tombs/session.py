@@ -33,6 +33,7 @@ from tombs.runtime.background import Background
 from tombs.runtime.descriptors import held
 from tombs.runtime.graveyard import Refused
 from tombs.runtime.housekeeping import Housekeeping
+from tombs.runtime.originals import original
 from tombs.runtime.say import say
 from tombs.serving import serve
 from tombs.shorten import Shorten
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from tombs.runtime.vacate import Vacate
 
 _PATIENCE: Final = 2.0
+_STRANGERS: Final = 0.5
+_sleep: Final = original("time", "sleep")
 
 
 class Session:
@@ -299,6 +302,7 @@ class Session:
         while self._populator.making and not stopped:  # what it has begun is lost where we go on
             stopped = self._stop_background()
         guarded(lambda: self.settle(patience=_PATIENCE / 2))
+        guarded(self._wait_for_strangers)
         guarded(lambda: self.graveyard.fold(_PATIENCE / 2))
         guarded(self._keeping.tidy)
         last = self._liveness.leave()
@@ -309,6 +313,13 @@ class Session:
             self.graveyard.end()
         self._dump(last=last)
         return last
+
+    def _wait_for_strangers(self) -> None:
+        """Give the process that is about to register their modules a moment; it is seldom so."""
+        end = time.monotonic() + _STRANGERS
+        while self._populator.strangers.waiting and time.monotonic() < end:
+            _sleep(_STRANGERS / 50)
+            self._populator.strangers.find()
 
     def _dump(self, *, last: bool) -> None:
         target, form = self._settings.dump, self._settings.format

@@ -17,6 +17,7 @@ import time
 from tombs.block import Image, digest, image_count
 from tombs.loader.boundary import ours
 from tombs.loader.module import Module, place
+from tombs.loader.strangers import Strangers
 from tombs.shorten import Shorten
 
 TYPE_CHECKING = False
@@ -69,11 +70,10 @@ if TYPE_CHECKING:
         def vacate(self, slot: int) -> None:
             """Mark a function that was called."""
 
-        def others(self) -> Sequence[Allotted]:
-            """Give every module that some process of the run has registered."""
+        def others(self) -> tuple[Sequence[Allotted], Sequence[tuple[str, str]]] | None:
+            """Give what all processes have registered, and name and path of what they will."""
 
 
-STRANGERS = 1000  # at most so many are remembered between two looks
 DEADLINE = 1.0  # seconds that an import may wait for the lock
 
 
@@ -108,7 +108,7 @@ class Populator:
         self._aside: list[Module] = []
         self._making: list[Module] = []  # taken from there and not populated yet
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
-        self._strangers: list[CodeType] = []
+        self.strangers = Strangers(graveyard, self._shorten.path)
         self.modules = 0
         self._inlined = False
 
@@ -136,11 +136,6 @@ class Populator:
         name = "__main__" if name == "__mp_main__" else name
         late = late or (code is not None and compiles(code))
         return Module(name, code, self.make_vacate(), late=late, file=file)
-
-    def stranger(self, code: CodeType) -> None:
-        """Remember a function that started here and whose module this process doesn't have."""
-        if len(self._strangers) < STRANGERS:
-            self._strangers.append(code)
 
     def set_aside(self, module: Module) -> bool:
         """Have a module populated later: or now, where it can't be said that it waits.
@@ -305,8 +300,7 @@ class Populator:
                 self._written_down(module)
                 if waiting in self._waiting:  # else another thread was quicker
                     self._waiting.remove(waiting)
-        self._find_strangers()
-        return len(self._aside) + len(self._waiting)
+        return len(self._aside) + len(self._waiting) + self.strangers.find()
 
     @property
     def making(self) -> bool:
@@ -318,23 +312,11 @@ class Populator:
 
         What the child calls of it is known to the child alone: that is written down anew.
         """
+        self.strangers.reborn()
         making, self._making = self._making, []
         for module in making:
             if not module.done or module.base is None:
                 self.set_aside(module)
-
-    def _find_strangers(self) -> None:
-        """Mark the functions that another process of the run has registered."""
-        strangers, self._strangers = self._strangers, []
-        if not strangers:
-            return
-        files: dict[str, list[Allotted]] = {}
-        for record in self.graveyard.others():
-            files.setdefault(record.image.file, []).append(record)
-        for code in strangers:
-            for record in files.get(self._shorten.path(place(code)), ()):
-                for index in record.image.find(code.co_firstlineno, code.co_qualname):
-                    self.graveyard.vacate(record.base + index)
 
     def flush(self) -> None:
         """Write what was made into the cache, once nothing is left to be made, and close it."""

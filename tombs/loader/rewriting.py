@@ -173,7 +173,7 @@ class Rewriting:
             if len(found) > 1:
                 return Several([module.vacate for module in found])
         if not found:  # it came by pickle from a process that has its module
-            self._populator.stranger(code)
+            self._populator.strangers.add(code)
             return None
         return found[0].vacate
 

@@ -359,13 +359,19 @@ class Graveyard:
         self.markers[slot] = layout.VACATED
         self.history.touch(slot)
 
-    def others(self) -> list[Record]:
-        """Give every record there is, other processes' too; none where the lock is held."""
+    def others(self) -> tuple[list[Record], list[tuple[str, str]]] | None:
+        """Give the modules of all processes of the run; None where the lock is held.
+
+        Returns:
+            What is registered; and name and path of what a process runs and hasn't registered.
+        """
         if not self.lock.acquire(0.0):
-            return []
+            return None
         try:
             self._index.refresh()
-            return list(self._index.records)
+            places = [at for flag, at in self._index.pending if not self.region.map[flag]]
+            pairs = [str(at, "utf-8", "surrogatepass").partition("\0")[::2] for at in places]
+            return list(self._index.records), pairs
         finally:
             self.lock.release()
 
