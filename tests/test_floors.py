@@ -60,6 +60,7 @@ FLOORS = {
     "tombs.bootstrap": 6,
     "tombs.checkup": 6,
     "tombs.cli": 6,
+    "tombs.numba_extension": 6,
     "tombs.pytest_plugin": 6,
 }
 STRANGERS = ("tombs.client", "tombs.loader", "tombs.runtime")

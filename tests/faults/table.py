@@ -286,6 +286,7 @@ FAULTS = (
         "numba",
         "functions compile and run as ever; of their module nothing is called dead",
         TOOLS + "functions_that_numba_compiles",
+        TOOLS + "a_function_that_another_module_hands_to_numba",
     ),
     row(
         "torch.compile",

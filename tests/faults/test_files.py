@@ -26,14 +26,8 @@ def warm(tmp_path: Path, engine: str) -> tuple[Victim, Path]:
     for _ in range(3):
         victim.run(USES)
     (pack,) = (tmp_path / "cache").glob("m-*.pack")
-    clear(victim)
+    victim.clear()
     return victim, pack
-
-
-def clear(victim: Victim) -> None:
-    """Take the graveyards away."""
-    for path in victim.graveyards():
-        os.unlink(path)
 
 
 def runs_well(victim: Victim) -> None:
@@ -41,7 +35,7 @@ def runs_well(victim: Victim) -> None:
     ran = victim.run(USES)
     assert (ran.out, ran.told, ran.rest) == (["1"], [], "")
     assert victim.tombs() == ["m.dead"]
-    clear(victim)
+    victim.clear()
 
 
 def cut(pack: Path) -> None:

@@ -183,6 +183,21 @@ def test_functions_that_numba_compiles(victim: Victim) -> None:
     assert victim.tombs() == ["m.dead"]
 
 
+def test_a_function_that_another_module_hands_to_numba(victim: Victim) -> None:
+    """It compiles and runs as ever, and is no tomb; nor what was compiled the last time."""
+    need("numba")
+    victim.write("m.py", "def called(x): return x + 1\ndef dead(x): return x\n")
+    victim.write("app.py", "import m, numba\nfast = numba.njit(m.called)\n")
+    source = "import app\nprint(app.fast(3), app.fast(4))\n"
+    for cached in (False, True):
+        ran = victim.run(source)
+        assert (ran.out, ran.told, ran.rest) == (["4 5"], [], "")
+        # Which function it was is known under `monitoring`, once those of its module are.
+        known = [["m.dead"]] if victim.engine == "monitoring" else [[]]
+        assert victim.tombs() in known + [[]] * (not cached)
+        victim.clear()
+
+
 def test_what_torch_compiles(victim: Victim) -> None:
     """One whole graph, as ever; what was inlined into it is no tomb.
 

@@ -54,6 +54,11 @@ class Victim(Program):
         }
         return super().env(**(own | changes))
 
+    def clear(self) -> None:
+        """Take the graveyards away."""
+        for path in self.graveyards():
+            os.unlink(path)
+
     def run(  # type: ignore[override]
         self,
         source: str,

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 # Loaded by the first torch.compile, not by torch: from then on functions are called that never
 # start, since they were inlined into another's compiled code.
 INLINES = "torch._dynamo"
+# Where numba takes a function to compile it, or what it kept of that: which argument it is.
+COMPILES = {
+    "_FunctionCompiler.__init__": "py_func",
+    "UFuncDispatcher.__init__": "py_func",
+    "FunctionIdentity.from_function": "pyfunc",
+}
 
 
 def place(code: CodeType) -> str:

@@ -35,7 +35,7 @@ from sys import _getframe
 
 from tombs.loader.boundary import ours
 from tombs.loader.functions import looks_like_function
-from tombs.loader.module import INLINES, place
+from tombs.loader.module import COMPILES, INLINES, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ class Monitoring:
                     enter(code, found)
                 elif code.co_name == "<module>":
                     module(code)
-                elif code.co_filename[:1] != "<":
-                    detached(code)
+                elif code.co_filename[:1] != "<" and detached(code):
+                    return None  # to be told of each time
             except Exception as fault:
                 if _getframe is None:  # the interpreter's end has taken our names away
                     return disable
@@ -207,18 +207,36 @@ class Monitoring:
             return fit or own
         return own
 
-    def _detached(self, code: CodeType) -> None:
+    def _detached(self, code: CodeType) -> bool:
         """Remember code that runs under globals of no module here.
 
         A function that was pickled by value runs so, in a process that may never have loaded its
         module, while another process of the run has.
+
+        Returns:
+            Whether its next start is of interest too: it is where numba takes a function.
         """
-        names = _getframe(2).f_globals
+        frame = _getframe(2)
+        names = frame.f_globals
+        argument = COMPILES.get(code.co_qualname)
+        if argument is not None and str(names.get("__name__")).startswith("numba."):
+            self._compiled(frame.f_locals.get(argument))
+            return True
         module = sys.modules.get(names.get("__name__"))  # type: ignore[arg-type]
         if module is None or module.__dict__ is not names:
-            self._populator.stranger(code)
+            self._populator.strangers.add(code)
         elif self._looking:
             self._early.append(code)
+        return False
+
+    def _compiled(self, function: object) -> None:
+        """Take for unknown what is compiled to what never starts."""
+        code = getattr(function, "__code__", None)
+        for module in self._files.get(getattr(code, "co_filename", ""), ()):
+            if module.image is None:
+                module.late = True  # which of its functions it is can't be told yet
+            for index in module.matches(code):  # type: ignore[arg-type]
+                self._populator.unknown(module, index)
 
     def _module(self, code: CodeType) -> None:
         """Set a module aside that begins to run and that our finder never saw."""

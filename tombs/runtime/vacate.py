@@ -32,6 +32,9 @@ if TYPE_CHECKING:
         def __setitem__(self, slot: int, marker: int, /) -> None:
             """Store one byte."""
 
+        def __getitem__(self, slot: int, /) -> int:
+            """Give one byte."""
+
         def __len__(self) -> int:
             """Give how many there are."""
 
@@ -56,6 +59,7 @@ NAME = "_tomb_vacate"
 # What all who have their place remember in: nobody reads it, since they read their base once more.
 _PLACED: set[int] = set()
 VACATED = 1
+UNKNOWN = 2
 _ERASING = (
     __name__,
     "tombs.runtime.history",
@@ -76,7 +80,16 @@ class Vacate:
         history: writes down when; None where nobody asks.
     """
 
-    __slots__ = ("_base", "_count", "_erase", "_history", "_markers", "_stuck", "_waiting")
+    __slots__ = (
+        "_base",
+        "_count",
+        "_erase",
+        "_hidden",
+        "_history",
+        "_markers",
+        "_stuck",
+        "_waiting",
+    )
 
     def __init__(
         self,
@@ -94,6 +107,7 @@ class Vacate:
         # bring garbage collections forward.
         self._stuck: frozenset[int] | None = None
         self._waiting: set[int] = set()
+        self._hidden = False
 
     def __call__(self, index: int) -> None:
         """Vacate a function's tomb; called by its prologue, and by nothing else."""
@@ -148,6 +162,16 @@ class Vacate:
             for index in tuple(self._waiting):
                 self._mark(base, index)
             self._waiting = _PLACED
+        if self._hidden:
+            self.unseen()
+
+    def unseen(self) -> None:
+        """Take for unknown what wasn't called: a compiler leaves the prologue out."""
+        self._hidden = True
+        if self._base is not None:
+            for slot in range(self._base, self._base + self._count):
+                if not self._markers[slot]:
+                    self._markers[slot] = UNKNOWN
 
     def _wait(self, index: int) -> None:
         self._waiting.add(index)
