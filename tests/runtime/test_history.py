@@ -14,7 +14,7 @@ from tombs import layout
 from tombs.evidence import taken
 from tombs.evidence.model import Seen
 from tombs.runtime import history as module
-from tombs.runtime.epochs import STEP, Epochs
+from tombs.runtime.epochs import PAUSE, STEP, Epochs
 from tombs.runtime.history import RETURNED_MOST, WORDS, History
 from tombs.runtime.vacate import Vacate
 from tombs.snapshot import Snapshot, read
@@ -177,13 +177,29 @@ def test_an_epoch_arms_all_that_was_called_little_by_little() -> None:
     assert 3599 < wait < 3601
     assert not turns
     duty._created -= 3600
-    now, most = 0.0, 0
+    now, steps = 0.0, [0]
     while (wait := duty.tick(now)) < 100:
-        most = max(most, len(armed))
+        steps.append(len(armed) - sum(steps))
         now += wait
+    steps.append(len(armed) - sum(steps))
     assert len(turns) == 1
     assert sorted(map(id, armed)) == sorted(map(id, codes))
-    assert STEP <= most < len(codes)
+    assert steps[1:] == [STEP] * 3
+    assert 30 < now < 60  # a minute, less the wait behind the last step
+
+
+def test_a_short_epoch_arms_more_at_a_time() -> None:
+    """All are armed within a quarter of it, and the thread wakes no oftener than it may."""
+    codes = [compile("0", "<x>", "eval") for _ in range(10_000)]
+    armed: list[CodeType] = []
+    duty = Epochs(lambda: codes, armed.append, time.time(), 10)
+    duty._created -= 10
+    now, waits = 0.0, []
+    while len(armed) < len(codes):
+        waits.append(duty.tick(now))
+        now += waits[-1]
+    assert min(waits[:-1]) > 0.99 * PAUSE
+    assert sum(waits[:-1]) <= 2.5
 
 
 @pytest.mark.skipif(not hasattr(sys, "monitoring"), reason="this Python has no monitoring")

@@ -2,8 +2,8 @@
 
 An epoch ends at the same moment in every process of the run: its length divides the time since the
 graveyard was made. Then each process arms what was called in it, in the background and little by
-little (at most STEP functions at a time, over SPREAD of the epoch), so that no request pays for all
-of it. A function costs its one first call more in each epoch, and nothing in between.
+little (STEP functions at a time, over SPREAD of the epoch), so that no request pays for all of it.
+A function costs its one first call more in each epoch, and nothing in between.
 
 What is called again before its turn has come isn't noticed: the last call that is known may be that
 of the epoch before. So a function was last called no later than two epochs after what is told.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 STEP: Final = 50
-PAUSE: Final = 0.02
+PAUSE: Final = 0.02  # seconds between two steps, at least
 SPREAD: Final = 0.25
 _LONGEST: Final = 60.0
 
@@ -53,6 +53,7 @@ class Epochs(Duty):
         self._epoch = self._now()
         self._left: list[CodeType] = []
         self._step = STEP
+        self._pause = PAUSE
         self._step_at = 0.0
 
     def _now(self) -> int:
@@ -64,11 +65,12 @@ class Epochs(Duty):
         if epoch != self._epoch:
             self._epoch = epoch
             self._left += self._turn()
-            # Many functions in a short epoch: larger steps, or they would never all be armed.
-            steps = min(self._length * SPREAD, _LONGEST) / PAUSE
-            self._step = max(STEP, int(len(self._left) / max(steps, 1)) + 1)
+            spread = min(self._length * SPREAD, _LONGEST)
+            self._step, self._pause = STEP, spread * STEP / max(len(self._left), 1)
+            if self._pause < PAUSE:  # many functions in a short epoch: more at a time
+                self._step, self._pause = int(len(self._left) * PAUSE / spread) + 1, PAUSE
         if self._left and now >= self._step_at:
-            self._step_at = now + PAUSE
+            self._step_at = now + self._pause
             for code in self._left[-self._step :]:
                 self._arm(code)
             del self._left[-self._step :]
