@@ -238,6 +238,20 @@ def test_faults_of_the_settings_and_strange_variables(place: Place) -> None:
     assert "strings: 2097152 (TOMBS_STRINGS)" in said["ok"]
 
 
+def test_windows_of_confidence(place: Place) -> None:
+    """Those that fit nothing are noted, and faulty ones are a problem."""
+    project = place.directory / "pyproject.toml"
+    project.write_text('[tool.tombs.windows]\n"app.**" = "400d"\n"other.**" = "7d"\n')
+    code, said = place.ask("-n", "app", "python", "app.py")
+    assert code == 0
+    assert "windows of confidence: app.**: 400d" in said["ok"]
+    assert "windows of confidence: other.** fits no name within app" in said["note"]
+    project.write_text('[tool.tombs.windows]\n"app.**" = "long"\n')
+    code, said = place.ask("-n", "app", "python", "app.py")
+    assert code == 1
+    assert "'long'" in said["problem"]
+
+
 def test_a_hidden_sitecustomize_is_named_and_not_run(place: Place) -> None:
     """The program's own: it will be run, but not now."""
     (place.directory / "sitecustomize.py").write_text(

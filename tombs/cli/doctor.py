@@ -18,6 +18,7 @@ from tombs.checkup.program import resolve
 from tombs.checkup.python import look_at_command, look_at_engine, look_at_python, tag_of
 from tombs.checkup.settings import ENDS, settle
 from tombs.checkup.tools import TOOLS, look_at_tools
+from tombs.checkup.windows import look_at_windows
 from tombs.cli.environment import environment, inherited
 from tombs.cli.run import dump_fault, given, option_of
 from tombs.errors import TombsError
@@ -74,7 +75,7 @@ def examine(
     if found is not None:
         sections.append(look_at_python(found, program))
         sections.append(look_at_engine(found, settings.engine))
-    sections.append(about_settings)
+    sections += [about_settings, look_at_windows(settings.namespace)]
     if found is not None:
         sections.append(look_at_modules(settings, found, program))
         sections.append(look_at_tools(program, {**given_to_it, **program.changes}, found))
