@@ -20,8 +20,8 @@ _AGAIN: Final = 0.5
 _SLICE: Final = 0.004
 _NOTHING: Final = 0.0002
 _QUIET: Final = 2.0
-_CALM: Final = 0.1  # without a module for so long, imports are taken to be over
-_LONG: Final = 5.0  # imports that go on for longer aren't waited for
+_CALM: Final = 0.02  # seconds; without a module for so long, imports are taken to be over
+_LONG: Final = 5.0  # seconds; imports that go on for longer aren't waited for
 # Time enough for a program to import something; then it is worth a line that nothing is watched.
 NOTHING_AFTER: Final = 60.0
 
