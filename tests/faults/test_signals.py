@@ -42,7 +42,7 @@ def work(name, before):
         called.add((name, index))
     session.settle()
     while raised == before: pass
-while time.monotonic() < end:
+while time.monotonic() < end or not called:  # a machine that pauses leaves no time for any
     number += 1
     try:
         work(f"app.p{{number % {parts}}}", raised)
