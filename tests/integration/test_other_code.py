@@ -87,6 +87,57 @@ def test_cloudpickle_to_another_process(
     assert support_runs.run(receive, tmp_path).out == "3 4 4 8\n"
 
 
+CALLS = """
+import subprocess, sys
+import cloudpickle
+import ours_too
+cloudpickle.register_pickle_by_value(ours_too)
+data = cloudpickle.dumps(ours_too.called_there)
+if sys.argv[1] == "here":
+    import call
+    call.call(data, sys.argv[2])
+else:
+    subprocess.run([sys.executable, "call.py", sys.argv[2]], input=data, check=True)
+"""
+CALL = """
+import pickle, sys
+from types import CodeType, FunctionType
+def moved(code, file):
+    consts = [moved(one, file) if isinstance(one, CodeType) else one for one in code.co_consts]
+    return code.replace(co_filename=file, co_consts=tuple(consts))
+def call(data, file):
+    there = pickle.loads(data)
+    names = there.__globals__
+    for one in [there, names["nested"]]:
+        names[one.__name__] = FunctionType(moved(one.__code__, file), names)
+    assert names["called_there"](3) == 4
+if __name__ == "__main__":
+    call(sys.stdin.buffer.read(), sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("where", ["here", "in a child"])
+@pytest.mark.parametrize("path", ["kept", "taken"])
+def test_what_cloudpickle_brings_counts(
+    where: str, path: str, engine: str, rundir: Path, tmp_path: Path
+) -> None:
+    """In the run that has the module no tomb is left, whether the pickled code has its path or not.
+
+    cloudpickle 3.1.3 takes it away, earlier ones keep it; both are made here of whatever there is.
+    """
+    ours = f"{OURS}def never(): pass\n"
+    support_runs.write(tmp_path, {"send.py": CALLS, "call.py": CALL, "ours_too.py": ours})
+    file = str(tmp_path / "ours_too.py") if path == "kept" else "<dynamic-code>"
+    dump = tmp_path / "tombs"
+    options = ["--dump", str(dump)]
+    words = [PYTHON, "send.py", where, file]
+    command = support_runs.under_tombs(
+        engine, rundir, words, namespace=["ours_too"], options=options
+    )
+    assert support_runs.run(command, tmp_path) == support_runs.Finished(0, "", "")
+    assert support_runs.names(support_runs.dumped(dump)) == ["ours_too.never"]
+
+
 TESTS = """
 import pytest
 from checked import Checked, used

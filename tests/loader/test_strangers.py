@@ -31,7 +31,7 @@ def first() -> CodeType:
 def started(directory: Path) -> Strangers:
     """Give the strangers of a process in which that function has started."""
     found = Strangers(opened(directory), str)
-    found.add(first())
+    found.add(first(), "/srv/m.py")
     return found
 
 
@@ -97,6 +97,6 @@ def test_they_are_bounded(owner: Graveyard, tmp_path: Path) -> None:
     assert owner.lock.acquire(0.0)
     here = Strangers(opened(tmp_path), str)
     for _ in range(strangers.MOST + 10):
-        here.add(first())
+        here.add(first(), "/srv/m.py")
     assert len(here._codes) == strangers.MOST
     owner.lock.release()

@@ -192,8 +192,8 @@ def test_a_fallback_finds_the_module_by_its_file() -> None:
     vacate = Vacate(found, 4, erase)
     asked: list[tuple[str, str, int]] = []
 
-    def resolve(file: str, code: CodeType, index: int) -> Vacate | None:
-        asked.append((file, code.co_name, index))
+    def resolve(frame: FrameType, index: int) -> Vacate | None:
+        asked.append((frame.f_code.co_filename, frame.f_code.co_name, index))
         return vacate
 
     function = FunctionType(watched(2), {NAME: Fallback(resolve)})
@@ -212,7 +212,7 @@ def test_a_fallback_that_finds_nothing_does_nothing() -> None:
 def test_builtins_serve_foreign_globals(monkeypatch: pytest.MonkeyPatch) -> None:
     """`FunctionType(f.__code__, {})` finds the fallback among the builtins."""
     asked: list[int] = []
-    fallback = Fallback(lambda _file, _code, index: asked.append(index))
+    fallback = Fallback(lambda _frame, index: asked.append(index))
     monkeypatch.setattr(builtins, NAME, fallback, raising=False)
     assert FunctionType(watched(3), {})(1) == 2
     assert asked == [3]
@@ -253,7 +253,7 @@ def test_a_worker_without_tombs_runs_pickled_functions() -> None:
 def test_a_worker_with_tombs_vacates_by_its_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process that runs under Tombs the call goes to that process's own graveyard."""
     asked: list[tuple[str, int]] = []
-    fallback = Fallback(lambda file, _code, index: asked.append((file, index)))
+    fallback = Fallback(lambda frame, index: asked.append((frame.f_code.co_name, index)))
     monkeypatch.setattr(builtins, NAME, fallback, raising=False)
     assert pickle.loads(pickled())(1) == 2
-    assert asked == [(__file__, 5)]
+    assert asked == [("function", 5)]

@@ -37,10 +37,28 @@ COMPILES = {
 }
 
 
+# What cloudpickle (from 3.1.3 on) writes in the place of a path into code that it pickles by value.
+DYNAMIC = "<dynamic-code>"
+
+
 def place(code: CodeType) -> str:
     """Give the path a module's code comes from, absolute."""
-    file = code.co_filename
+    return absolute(code.co_filename)
+
+
+def absolute(file: str) -> str:
+    """Give a path from the root; what is no path, but said in angle brackets, stays."""
     return file if file[:1] in {"/", "<"} else os.path.abspath(file)
+
+
+def origin(code: CodeType, names: dict[str, object]) -> str:
+    """Give the file name of code that runs in these globals, or that of its module.
+
+    What was pickled without its path has the globals of its module with it, `__file__` among them.
+    """
+    file = code.co_filename
+    told = names.get("__file__") if file == DYNAMIC else None
+    return told if type(told) is str else file
 
 
 class Module:

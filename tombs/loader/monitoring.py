@@ -35,7 +35,7 @@ from sys import _getframe
 
 from tombs.loader.boundary import ours
 from tombs.loader.functions import looks_like_function
-from tombs.loader.module import COMPILES, INLINES, place
+from tombs.loader.module import COMPILES, DYNAMIC, INLINES, origin, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,18 +144,19 @@ class Monitoring:
         detached = self._detached
         missed = self._missed
         answered = self._answered
-        own = ours  # a function's names outlive a module's, when Python ends
+        own, dynamic = ours, DYNAMIC  # a function's names outlive a module's, when Python ends
 
         def started(code: CodeType, _offset: int) -> object:
             try:
-                found = get(code.co_filename)
-                if answered is not None and len(answered) < MOST and code.co_filename[:1] != "<":
+                file = code.co_filename
+                found = get(file)
+                if answered is not None and len(answered) < MOST and file[:1] != "<":
                     answered[id(code)] = code
                 if found is not None:
                     enter(code, found)
                 elif code.co_name == "<module>":
                     module(code)
-                elif code.co_filename[:1] != "<" and detached(code):
+                elif (file[:1] != "<" or file == dynamic) and detached(code):
                     return None  # to be told of each time
             except Exception as fault:
                 if _getframe is None:  # the interpreter's end has taken our names away
@@ -180,6 +181,9 @@ class Monitoring:
             return
         if len(found) > 1:
             found = self._of_globals(code, found, _getframe(2).f_globals)
+        self._enter_any(code, found)
+
+    def _enter_any(self, code: CodeType, found: list[Module]) -> None:
         for one in found:
             one.enter(code)
         if self._called is not None:
@@ -222,9 +226,13 @@ class Monitoring:
         if argument is not None and str(names.get("__name__")).startswith("numba."):
             self._compiled(frame.f_locals.get(argument))
             return True
+        file = origin(code, names)
+        if file in self._files:  # pickled without its path, and back in a process that has it
+            self._enter_any(code, self._files[file])
+            return False
         module = sys.modules.get(names.get("__name__"))  # type: ignore[arg-type]
         if module is None or module.__dict__ is not names:
-            self._populator.strangers.add(code)
+            self._populator.strangers.add(code, file)
         elif self._looking:
             self._early.append(code)
         return False

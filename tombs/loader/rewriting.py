@@ -16,7 +16,7 @@ from sys import _getframe
 from tombs.loader.boundary import ours
 from tombs.loader.functions import walk
 from tombs.loader.loader import caller_of
-from tombs.loader.module import place
+from tombs.loader.module import origin, place
 from tombs.loader.rewrite import rewrite
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ class Rewriting:
         self,
         populator: Populator,
         namespace: Namespace,
-        make_fallback: Callable[[Callable[[str, CodeType, int], Any]], object],
+        make_fallback: Callable[[Callable[[FrameType, int], Any]], object],
         wake: Callable[[], None],
     ) -> None:
         self._populator = populator
@@ -166,14 +166,16 @@ class Rewriting:
                     for index in range(len(module.functions)):
                         self._populator.unknown(module, index)
 
-    def _resolve(self, file: str, code: CodeType, index: int) -> Vacate | Several | None:
+    def _resolve(self, frame: FrameType, index: int) -> Vacate | Several | None:
+        code = frame.f_code
+        file = origin(code, frame.f_globals)
         found = self._files.get(file, ())
         if len(found) > 1:
             found = [module for module in found if module.has(index, code)]
             if len(found) > 1:
                 return Several([module.vacate for module in found])
         if not found:  # it came by pickle from a process that has its module
-            self._populator.strangers.add(code)
+            self._populator.strangers.add(code, file)
             return None
         return found[0].vacate
 

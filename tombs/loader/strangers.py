@@ -8,7 +8,7 @@ be gone by then, and what was called must not be taken for dead.
 
 from __future__ import annotations
 
-from tombs.loader.module import place
+from tombs.loader.module import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,14 +57,19 @@ class Strangers:
     def __init__(self, graveyard: Graveyard, shorten: Callable[[str], str]) -> None:
         self._graveyard = graveyard
         self._shorten = shorten
-        self._codes: list[CodeType] = []
+        self._codes: list[tuple[CodeType, str]] = []
         self._doubts: dict[tuple[str, str], int] = {}
         self._tries = 0
 
-    def add(self, code: CodeType) -> None:
-        """Remember one; called where it starts, so nothing else is done here."""
+    def add(self, code: CodeType, file: str) -> None:
+        """Remember one; called where it starts, so nothing else is done here.
+
+        Args:
+            code: what started.
+            file: its module's.
+        """
         if len(self._codes) < MOST:
-            self._codes.append(code)
+            self._codes.append((code, file))
             self._tries = _SOON
 
     @property
@@ -91,13 +96,13 @@ class Strangers:
         for record in records:
             registered.setdefault(record.image.file, []).append(record)
         doubted: set[tuple[str, str]] = set()
-        for code in codes:
-            file = self._shorten(place(code))
+        for code, path in codes:
+            file = self._shorten(absolute(path))
             if not self._mark(code, registered.get(file, ())):
                 mine = [one for one in awaited if one[1] == file]
                 doubted.update(mine)
                 if mine:
-                    self._codes.append(code)
+                    self._codes.append((code, path))
         self._doubt(doubted)
         return bool(self._codes) and self._tries > 0
 

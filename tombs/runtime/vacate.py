@@ -213,9 +213,9 @@ class Fallback:
     """`builtins._tomb_vacate`: what rewritten code finds that runs under somebody else's globals.
 
     `FunctionType(f.__code__, {})` and functions that come by pickle have globals without the
-    module's own vacate. Who resolves gets file name, code and index, and gives the module's
-    vacate; None leaves the call without effect, for code that isn't of this run. It must not
-    raise.
+    module's own vacate. Who resolves gets the frame that called and the index, and gives the
+    module's vacate; None leaves the call without effect, for code that isn't of this run. It must
+    not raise.
 
     Args:
         resolve: finds the vacate of the module that a code object belongs to.
@@ -223,14 +223,13 @@ class Fallback:
 
     __slots__ = ("_resolve",)
 
-    def __init__(self, resolve: Callable[[str, CodeType, int], Enters | None]) -> None:
+    def __init__(self, resolve: Callable[[FrameType, int], Enters | None]) -> None:
         self._resolve = resolve
 
     def __call__(self, index: int) -> None:
         """Vacate the tomb of the function that called."""
         frame = _getframe(1)
-        code = frame.f_code
-        vacate = self._resolve(code.co_filename, code, index)
+        vacate = self._resolve(frame, index)
         if vacate is not None:
             vacate.enter(index, frame)
 
