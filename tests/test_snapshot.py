@@ -12,7 +12,7 @@ from tests.support_graveyard import NAMES, SOURCE, WHO, opened, register
 from tombs import layout
 from tombs.errors import GraveyardError
 from tombs.runtime.graveyard import Graveyard
-from tombs.snapshot import Snapshot, read
+from tombs.snapshot import CHUNK, Snapshot, read
 
 
 @pytest.fixture
@@ -68,16 +68,16 @@ def test_the_file_and_what_a_server_sends_are_alike(graveyard: Graveyard, data: 
 
 
 def test_lines_come_in_large_pieces(tmp_path: Path) -> None:
-    """Every chunk but the last has at least 16 KiB, however the tombs are scattered."""
-    made = opened(tmp_path, slots=10_000, strings=4 << 20)
-    source = "".join(f"def f{number}(): pass\n" for number in range(3000))
+    """Every chunk but the last has at least 512 KiB, however the tombs are scattered."""
+    made = opened(tmp_path, slots=20_000, strings=8 << 20)
+    source = "".join(f"def f{number}(): pass\n" for number in range(12_000))
     register(made, source)
-    for slot in range(0, 3000, 3):
+    for slot in range(0, 12_000, 3):
         made.markers[slot] = layout.VACATED
     chunks = list(read(made.path).lines("json"))
     assert len(chunks) > 1
-    assert all(len(chunk) >= 16 << 10 for chunk in chunks[:-1])
-    assert b"".join(chunks).count(b"\n") == 2000
+    assert all(len(chunk) >= CHUNK for chunk in chunks[:-1])
+    assert b"".join(chunks).count(b"\n") == 8000
 
 
 def block_at(data: bytes) -> int:

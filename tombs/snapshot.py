@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Final
 
-CHUNK: Final = 64 * 1024
+CHUNK: Final = 512 * 1024
 # Vacated and unknown are alike to who looks for tombs.
 # What is populated of a module that is in doubt.
 DOUBTED: Final = bytes((2,)) + bytes(range(1, 256))
@@ -114,7 +114,7 @@ def _spoiled(at: int, reason: str) -> GraveyardError:
 
 
 def tomb_lines(modules: Iterable[tuple[Image, bytes]], form: str) -> Iterator[bytes]:
-    """Yield the wire lines of all tombs, in chunks of at least 64 KiB but for the last.
+    """Yield the wire lines of all tombs, in chunks of at least 512 KiB but for the last.
 
     Lines were rendered at registration, in the order of slots: a run of populated markers is one
     slice.

@@ -11,8 +11,10 @@ else; the request is the line after it.
 
 Rules:
 
-- Nothing here waits: a step does what can be done at once, and says what it waits for (`events`)
-  and until when (`due`).
+- Nothing here waits, but for a moment: a step does what can be done at once, and says what it waits
+  for (`events`) and until when (`due`). The moment is WAIT, within a write of an answer: while its
+  reader keeps up, the write goes on in the system, where it needs no interpreter, and what would
+  have taken many turns of the interpreter's lock takes one. For who follows changes there is none.
 - A piece of the answer is pulled when the piece before it is gone, so what is held for a client
   has a bound.
 - A write is of 16 KiB at least, unless it is the last: each costs the program a turn of its
@@ -35,6 +37,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import struct
 from _operator import _compare_digest  # hmac.compare_digest, without what hmac imports
 from select import POLLIN, POLLOUT
 
@@ -63,11 +66,13 @@ REQUEST_MOST: Final = 256
 REQUESTS: Final = (b"", b"tombs", b"tombs json", b"tombs function", b"graveyard")
 LEAST: Final = 16 * 1024
 GATHER: Final = 64 * 1024
-MOST: Final = 256 * 1024
+MOST: Final = 512 * 1024
+WAIT: Final = 0.01
 POLL: Final = 0.25
 QUIET: Final = 5.0
 _CHANGES: Final = b"tombs changes"
 _READ_AWAY: Final = 1024 * 1024
+_TIMEVAL: Final = struct.pack("@ll", 0, int(WAIT * 1e6))
 _FLAGS: Final = getattr(_socket, "MSG_NOSIGNAL", 0)
 _LATER: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 
@@ -260,6 +265,9 @@ class Conversation:
         if self._sock.family == _socket.AF_UNIX:
             # Half of it, and what the system takes at once is 16 KiB at least, on macOS too.
             self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, MOST)
+        if not self.follows:
+            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _TIMEVAL)
+            self._sock.setblocking(True)  # noqa: FBT003 - it takes no keyword
         self._moved = now
         self._state = "answering"
 
@@ -277,6 +285,7 @@ class Conversation:
             self._sent += sent
             self._moved = now
         if self._ended and not self._piece:
+            self._sock.setblocking(False)  # noqa: FBT003 - as above
             self._sock.shutdown(_socket.SHUT_WR)
             self._state = "leaving"
         elif not self._piece and self.follows:
@@ -304,7 +313,7 @@ class Conversation:
         self._deaf = not got
 
     def _gather(self) -> None:
-        pieces: list[bytes | memoryview] = [self._piece]
+        pieces: list[bytes | memoryview] = [self._piece] if self._piece else []
         size = len(self._piece)
         while size < GATHER:
             chunk = next(self._chunks, None)
@@ -315,7 +324,8 @@ class Conversation:
                 break
             pieces.append(chunk)
             size += len(chunk)
-        # A copy, so that a client that is slow doesn't hold on to the mapping.
+        # Of the mapping a copy, so that a client that is slow doesn't hold on to it; what is bytes
+        # and alone is taken as it is.
         self._piece = memoryview(b"".join(pieces))
 
     def _read_away(self) -> None:

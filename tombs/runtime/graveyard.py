@@ -389,7 +389,7 @@ class Graveyard:
         self.region.close()
 
     def lines(self, form: str) -> Iterator[bytes]:
-        """Yield the wire lines of all tombs at this moment, in chunks of 64 KiB or more."""
+        """Yield the wire lines of all tombs at this moment, in chunks of 512 KiB or more."""
         return self._served.lines(form)
 
     def raw(self) -> Iterator[bytes | memoryview]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tombs.runtime.index import Record
     from tombs.runtime.region import Region
 
-_RAW_CHUNK: Final = 256 * 1024
+_RAW_CHUNK: Final = 512 * 1024
 
 
 class Served:
@@ -31,7 +31,7 @@ class Served:
         self._index = Index(region)
 
     def lines(self, form: str) -> Iterator[bytes]:
-        """Yield the wire lines of all tombs at this moment, in chunks of 64 KiB or more."""
+        """Yield the wire lines of all tombs at this moment, in chunks of 512 KiB or more."""
         index = self._index
         index.refresh()
         at = self._region.markers_at
