@@ -153,7 +153,8 @@ class Release:
         self.bodies: dict[str, str] = {}
         self.layouts: dict[str, list[object]] = {}
         self.shared: set[str] = set()  # names that several functions of a module have
-        places = {(file, line): name for file, line, name in ran}
+        # By their names too: what makes a function's annotations begins on the line that it does.
+        started = {(file, line, name) for file, line, name in ran}
         for path in sorted(top.rglob("*.py")):
             parts = path.relative_to(target).with_suffix("").parts
             module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -168,7 +169,7 @@ class Release:
                 if module in loaded:
                     self.loaded.add(key)
                 line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
-                if places.get((str(path), line)) == name:
+                if (str(path), line, name) in started:
                     self.ran.add(key)
 
 
