@@ -54,9 +54,8 @@ session.settle()
 tombs = set(b"".join(session.lines("function")).decode().split())
 print(*sorted(f"{{name}}.called{{index}}" for name, index in called
       if f"{{name}}.called{{index}}" in tombs))
-pending = {{bytes(name).partition(b"\\0")[0].decode()
-           for flag, name in session.graveyard._index.pending
-           if not session.graveyard.region.map[flag]}}
+pending = {{bytes(place).partition(b"\\0")[0].decode()
+           for place in session.graveyard._index.awaited()}}
 missing = {{name for name, _ in called if f"{{name}}.dead" not in tombs}}
 print(*missing - pending, len(missing) < 5)
 """

@@ -91,6 +91,23 @@ def test_a_module_that_is_late_somewhere_has_no_tombs_while_it_is_looked_for(
     assert two.pend("m", "/srv/m.py") is None
 
 
+def test_modules_without_functions_do_not_fill_the_file(tmp_path: Path) -> None:
+    """What one process had nothing to register of, no other writes down that it will register."""
+    yards = [opened(tmp_path) for _ in range(3)]
+    pending = yards[0].pend("m", "/srv/m.py")
+    assert pending is not None
+    killed = yards[1].pend("m", "/srv/m.py")  # nobody knows yet that there is nothing
+    assert killed is not None
+    yards[0].settled(pending)
+    used = yards[2].region.words[layout.USED]
+    assert yards[2].pend("m", "/srv/m.py") is None
+    assert yards[2].pend("m", "/srv/m.py", late=True) is not None  # it may have become another
+    assert yards[2].pend("n", "/srv/m.py") is not None
+    assert yards[2].region.words[layout.USED] == used + 2 * 80
+    register(yards[2])
+    assert told(yards[0]) == []  # the killed one may have called what is there
+
+
 def test_the_same_module_is_registered_once(tmp_path: Path) -> None:
     """Two processes that load it share its slots, and a call in either vacates."""
     one, other = opened(tmp_path), opened(tmp_path)

@@ -212,7 +212,7 @@ class Graveyard:
 
         Returns:
             What `settled` takes; None where that can't be written, or where the module is
-            registered already: then it is to be registered at once.
+            registered already, or has nothing to register: then that is to be done at once.
         """
         place = encode(module) + b"\0" + encode(file)
         if not self.lock.acquire(_PATIENCE):
@@ -222,6 +222,11 @@ class Graveyard:
             if found := self._index.at(place):
                 for record in found:
                     self._found(record, late=late)
+                return None
+            flags = self._index.pending.get(place, ())
+            # Another process has settled it, and registered nothing: it has no functions, most
+            # likely. Written down by each of a month's workers, such modules would fill the file.
+            if not late and any(self.region.map[flag] for flag in flags):
                 return None
             data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, _FOR_NOTES)
             flag: int = self.region.strings_at + data_at - layout.BLOCK_SIZE + layout.SETTLED_AT
@@ -369,7 +374,7 @@ class Graveyard:
             return None
         try:
             self._index.refresh()
-            places = [at for flag, at in self._index.pending if not self.region.map[flag]]
+            places = self._index.awaited()
             pairs = [str(at, "utf-8", "surrogatepass").partition("\0")[::2] for at in places]
             return list(self._index.records), pairs
         finally:

@@ -62,7 +62,7 @@ class Index:
         self.noted: set[bytes] = set()
         self.drops = 0
         self.stacks = 0  # how many there are
-        self.pending: list[tuple[int, bytes]] = []
+        self.pending: dict[bytes, list[int]] = {}  # by place, where the bytes lie that settle it
         self._places: dict[bytes, list[Record]] = {}
         self._placed = 0
 
@@ -95,8 +95,13 @@ class Index:
             flag: where the byte lies that says it is settled.
             place: its module's name and path.
         """
-        self.pending.append((flag, place))
+        self.pending.setdefault(place, []).append(flag)
         self._mark = (self._region.words[layout.USED], self.next_slot)
+
+    def awaited(self) -> list[bytes]:
+        """Give the places of what some process runs and hasn't registered."""
+        settled = self._region.map
+        return [at for at, flags in self.pending.items() if not all(settled[one] for one in flags)]
 
     def refresh(self) -> None:
         """Take in what was committed since the last look."""
@@ -113,7 +118,7 @@ class Index:
                 self.known[block.digest] = record
             elif block.kind == layout.PENDING:
                 flag = region.strings_at + block.at + layout.SETTLED_AT
-                self.pending.append((flag, bytes(block.data)))
+                self.pending.setdefault(bytes(block.data), []).append(flag)
             elif block.kind == layout.STACK:
                 self.stacks += 1
             elif block.kind == layout.NOTE:

@@ -36,8 +36,7 @@ class Served:
         index.refresh()
         at = self._region.markers_at
         markers = self._region.map[at : at + index.next_slot]
-        index.pending = [one for one in index.pending if not self._region.map[one[0]]]
-        doubt = {place for _, place in index.pending}
+        doubt = set(index.awaited())
         return tomb_lines(((one.image, _of(one, markers, doubt)) for one in index.records), form)
 
     def raw(self) -> Iterator[bytes | memoryview]:
