@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from typing import TYPE_CHECKING
@@ -18,7 +19,9 @@ from tombs.client import kept, source
 from tombs.client.source import Access, load
 from tombs.errors import GraveyardError
 from tombs.evidence.standing import ALIVE, DEAD, Standings
+from tombs.formats.words import size
 from tombs.runtime import opening
+from tombs.runtime.graveyard import Refused
 from tombs.runtime.opening import identity, stem
 from tombs.snapshot import read
 
@@ -112,6 +115,52 @@ def test_ten_thousand_workers_take_no_more_room_than_one(tmp_path: Path) -> None
     assert after[0] <= before[0] + 16  # a page more or less is the file system's own business
     assert process.graveyard.region.words[layout.PROCESSES] == 10_002
     process.end()
+
+
+def test_deployments_without_a_label_find_room_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generation that they have filled becomes history at the next start, and none before."""
+    os.chmod(tmp_path, 0o700)
+    begun = refused = 0
+    for deployment in range(80):
+        kept.compact(str(tmp_path), rundir.kept_id("web", "", ("m",)))
+        process = Process(tmp_path, "", "c")
+        begun += process.first
+        text = f"def deployed(): return {deployment}\ndef stays(): pass\n"
+        data = module_image(text, "d", "/srv/d.py")
+        try:
+            base = process.graveyard.register(data, digest(data)).base
+        except Refused as fault:
+            process.graveyard.drop(digest(data), "d", 2, fault.reason)
+            refused += 1
+        else:
+            process.graveyard.vacate(base + 1 - deployment % 2)
+        process.end()
+    assert begun == 1 + refused == 2  # 100 slots are full after 48 deployments
+    assert len(rundir.kept(str(tmp_path), "web")) == 2
+    monkeypatch.setenv("TOMBS_DIR", str(tmp_path))
+    found = Standings(load("web")).functions
+    assert found["d:stays"].state == found["d:deployed"].state == ALIVE
+    assert found["d:stays"].exposure.runs == 2
+    assert found["m:c"].state == DEAD
+
+
+def test_what_one_deployment_has_too_much_begins_no_other_file(tmp_path: Path) -> None:
+    """It would be as full as the one there is."""
+    os.chmod(tmp_path, 0o700)
+    for _ in range(2):
+        assert kept.compact(str(tmp_path), rundir.kept_id("web", "", ("m",))) == 0
+        process = Process(tmp_path, "")
+        text = "".join(f"def f{number}(): pass\n" for number in range(90))
+        for name, functions in (("d", text), ("e", text)):
+            data = module_image(functions, name, f"/srv/{name}.py")
+            if name == "d":
+                process.graveyard.register(data, digest(data))
+            else:
+                process.graveyard.drop(digest(data), name, 90, "slots full")
+        process.end()
+    assert not os.path.exists(tmp_path / "web.history.gz")
 
 
 def test_a_graveyard_of_another_version_is_put_aside(tmp_path: Path) -> None:
@@ -218,6 +267,54 @@ def test_every_reader_finds_a_name_in_the_directory_it_is_told(
     )
 
 
+def test_what_it_takes_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of all files together, and how large one may become; of each by `tombs ls`."""
+    os.chmod(tmp_path, 0o700)
+    monkeypatch.setenv("TOMBS_DIR", str(tmp_path))
+    for release in range(kept.NEWEST + 2):
+        process = Process(tmp_path, str(release))
+        process.end()
+    kept.compact(str(tmp_path), process.run)
+    paths = rundir.kept(str(tmp_path), "web")
+    taken = sum(os.stat(path).st_blocks for path in paths) * 512
+    most = os.stat(paths[-1]).st_size
+    assert kept.room([*paths, f"{paths[-1]}.gone"]) == (3, True, taken, most)
+    assert main(["status", "web"]) == 0
+    told = f"  kept: 3 generations and the history of older ones, {size(taken)} on disk\n"
+    told += f"  a generation takes {size(most)} at most\n"
+    assert told in capsys.readouterr().out
+    assert main(["status", "web", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kept"]["taken"] == taken
+    assert main(["status", paths[-1]]) == 0
+    assert "kept" not in capsys.readouterr().out
+    assert main(["ls"]) == 0
+    own = os.stat(paths[-1]).st_blocks * 512
+    assert f"  {size(own)}  " in capsys.readouterr().out
+
+
+def test_the_generation_that_runs_is_the_one_to_watch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where none runs it is the last that did; where two do, somebody has to choose."""
+    os.chmod(tmp_path, 0o700)
+    assert kept.running([]) is None
+    old = Process(tmp_path, "1")
+    new = Process(tmp_path, "2")
+    with pytest.raises(GraveyardError, match="several generations") as told:
+        kept.running(rundir.kept(str(tmp_path), "web"))
+    assert old.graveyard.path in told.value.message
+    assert new.graveyard.path in told.value.message
+    new.end()
+    assert kept.running(rundir.kept(str(tmp_path), "web")) == old.graveyard.path
+    old.end()
+    os.utime(new.graveyard.path)
+    assert kept.running(rundir.kept(str(tmp_path), "web")) == new.graveyard.path
+    assert main(["watch", "web", "--dir", str(tmp_path), "--patience", "0s", "--plain"]) == 0
+    assert "the run has ended; 3 functions, 0 vacated" in capsys.readouterr().out
+
+
 def test_a_generation_that_becomes_history_while_it_is_read_is_found_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +325,7 @@ def test_a_generation_that_becomes_history_while_it_is_read_is_found_there(
     process.end()
     (path,) = rundir.kept(str(tmp_path), "web")
     listings = [[f"{path}.gone"], [path], [path]]
-    monkeypatch.setattr(source, "_named", lambda *_: listings.pop(0))
+    monkeypatch.setattr(source, "kept_files", lambda *_: listings.pop(0))
     assert len(load("web").modules) == 1
     listings += [[f"{path}.gone"], [f"{path}.gone"]]
     with pytest.raises(GraveyardError, match=r"\.gone: No such file"):

@@ -12,7 +12,9 @@ import click
 from tombs import layout, snapshot
 from tombs.cli.sources import directory, directory_option
 from tombs.client.graveyards import Found, find
+from tombs.client.kept import room
 from tombs.errors import GraveyardError
+from tombs.formats.words import size
 
 HEADS = (
     "STATE",
@@ -22,10 +24,11 @@ HEADS = (
     "TOMBS",
     "UNKNOWN",
     "DROPPED",
+    "SIZE",
     "SINCE",
     "NAMESPACE",
 )
-_NUMBERS = range(1, 7)
+_NUMBERS = range(1, 8)
 
 
 @click.command("ls")
@@ -34,7 +37,8 @@ def command() -> None:
     """List the graveyards of this machine, live and finished, newest last.
 
     FUNCTIONS are those that were loaded; VACATED were called, TOMBS were not, of UNKNOWN nobody can
-    say, and DROPPED had no room. The command and the file stand below each row.
+    say, and DROPPED had no room. SIZE is what the file takes on disk by now. The command and the
+    file stand below each row.
     """
     rows: list[tuple[str, ...]] = [HEADS]
     below = [""]
@@ -75,6 +79,7 @@ def _row(found: Found, shot: snapshot.Snapshot) -> tuple[str, ...]:
         str(shot.count(layout.POPULATED)),
         str(shot.count(layout.UNKNOWN)),
         str(dropped(shot)),
+        size(room([found.path]).taken),
         datetime.fromtimestamp(shot.created / 1e9, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         clean(listed or "first-party"),
     )

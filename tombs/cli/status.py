@@ -8,14 +8,32 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.demands import demand_options
-from tombs.cli.sources import chosen, gather, reading_options, source_argument, tree_option
+from tombs.cli.sources import (
+    chosen,
+    directory,
+    gather,
+    reading_options,
+    source_argument,
+    tree_option,
+)
+from tombs.client.kept import room
+from tombs.client.source import kept_files
 from tombs.evidence.standing import DEAD, STATES, Standings
 from tombs.formats.structured import exposed, listed_windows
-from tombs.formats.words import clean, count, exposure_lines, states_line, unlike, window_lines
+from tombs.formats.words import (
+    clean,
+    count,
+    exposure_lines,
+    size,
+    states_line,
+    unlike,
+    window_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tombs.client.kept import Room
     from tombs.evidence.exposure import Exposure
     from tombs.evidence.model import Evidence
     from tombs.evidence.windows import Demands
@@ -49,9 +67,16 @@ def command(
     SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name of a kept
     graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     """
-    evidence = gather(chosen(source), trees)
+    place = chosen(source)
+    evidence = gather(place, trees)
     standings = Standings(evidence, demands)
-    for line in _text(evidence, standings, depth) if form == "text" else _json(standings, depth):
+    kept = kept_files(place, directory())
+    taken = room(kept) if kept else None
+    if form == "text":
+        lines = _text(evidence, standings, depth, taken)
+    else:
+        lines = _json(standings, depth, taken)
+    for line in lines:
         click.echo(line)
 
 
@@ -91,11 +116,15 @@ def _total(found: dict[str, Package]) -> dict[str, int]:
     return {state: sum(one.counts[state] for one in found.values()) for state in STATES}
 
 
-def _text(evidence: Evidence, standings: Standings, depth: int) -> Iterator[str]:
+def _text(
+    evidence: Evidence, standings: Standings, depth: int, taken: Room | None
+) -> Iterator[str]:
     for application in evidence.applications():
         yield clean(application)
     for line in exposure_lines(standings.exposure):
         yield f"  {line}"
+    if taken is not None:
+        yield from (f"  {line}" for line in _kept(taken))
     yield from _gaps(evidence)
     found = packages(standings, depth)
     total = _total(found)
@@ -124,6 +153,14 @@ def _text(evidence: Evidence, standings: Standings, depth: int) -> Iterator[str]
             yield f"  {own}"
 
 
+def _kept(taken: Room) -> Iterator[str]:
+    """Say what a kept graveyard takes."""
+    history = " and the history of older ones" if taken.history else ""
+    yield f"kept: {count(taken.generations, 'generation')}{history}, {size(taken.taken)} on disk"
+    if taken.most:
+        yield f"a generation takes {size(taken.most)} at most"
+
+
 def _short(name: str, most: int) -> str:
     return name if len(name) <= most else f"…{name[1 - most :]}"
 
@@ -144,12 +181,13 @@ def _gaps(evidence: Evidence) -> Iterator[str]:
                 yield f"    and {len(chosen_notes) - 5} more"
 
 
-def _json(standings: Standings, depth: int) -> Iterator[str]:
+def _json(standings: Standings, depth: int, taken: Room | None) -> Iterator[str]:
     found = packages(standings, depth)
     told = {
         "exposure": exposed(standings.exposure),
         "functions": _total(found),
         "windows": listed_windows(standings.windows),
+        "kept": None if taken is None else taken._asdict(),
         "packages": {
             name: {**package.counts, "watched": _least(package)} for name, package in found.items()
         },

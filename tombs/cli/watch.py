@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import click
 
 from tombs.cli.entry import tell
-from tombs.cli.sources import chosen, reading_options, source_argument, token_file
+from tombs.cli.sources import chosen, directory, reading_options, source_argument, token_file
 from tombs.client import follow as following
 from tombs.client import view as viewing
 from tombs.client.follow import follow
+from tombs.client.kept import running
+from tombs.client.source import kept_files
 from tombs.client.view import View
 from tombs.evidence import durations
 from tombs.formats.words import clean, count
@@ -67,9 +69,10 @@ def command(
 ) -> None:
     """Show functions being vacated as it happens, until Ctrl-C or the end of the run.
 
-    SOURCE is a unix:// or tcp:// address, a socket's path, or a graveyard file: reading the file
-    costs the program nothing, and needs no place among those that a program serves. Without SOURCE
-    it is the only live graveyard of the run directory. On a terminal there is a screen, for which
+    SOURCE is a unix:// or tcp:// address, a socket's path, a graveyard file, or the name of a kept
+    graveyard, of which the generation that runs is watched: reading the file costs the program
+    nothing, and needs no place among those that a program serves. Without SOURCE it is the only
+    live graveyard of the run directory. On a terminal there is a screen, for which
     rich must be installed (the extra tombs[watch]); else each event is a line.
     """
     try:
@@ -79,7 +82,7 @@ def command(
     gc.enable()  # unlike other commands it may run for weeks
     try:
         view = View()
-        events = follow(chosen(source), view, seconds, token_file=token_file())
+        events = follow(_place(source), view, seconds, token_file=token_file())
         if not plain and form == "text" and _screen():
             from tombs.cli import screen  # noqa: PLC0415 - rich is not everybody's
 
@@ -93,6 +96,11 @@ def command(
                 sys.stdout.flush()
     except KeyboardInterrupt:  # that is how one stops watching
         return
+
+
+def _place(source: str | None) -> str:
+    kept = kept_files(source, directory()) if source else []
+    return running(kept) or chosen(source)
 
 
 def _screen() -> bool:

@@ -6,16 +6,20 @@ a program is started, generations that have ended are united into `NAME.history.
 snapshot, but for the newest few; the file is there, whole, before any of them is removed, and
 uniting the same evidence twice changes nothing. So a process that is killed in between loses
 nothing, and a generation that goes on in between is left for another time.
+
+A generation without a label goes on over deployments, and what they change adds to it. Once that
+has left no room for something, the next start unites it, too, and begins another file.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
+import struct
+from typing import TYPE_CHECKING, NamedTuple
 
-from tombs import rundir
-from tombs.client.graveyards import alive
+from tombs import layout, rundir
+from tombs.client.graveyards import alive, describe
 from tombs.client.source import load
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files, saved, taken
@@ -23,10 +27,63 @@ from tombs.evidence.model import Evidence
 from tombs.snapshot import read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Final
 
 NEWEST: Final = 3  # ended generations that stay as they are
 RUNS: Final = 100  # of so many runs the history tells; it doesn't grow without end
+_BLOCK: Final = 512  # bytes, of those that a file's blocks are counted in
+
+
+class Room(NamedTuple):
+    """What a kept graveyard takes.
+
+    Args:
+        generations: how many files there are.
+        history: whether there are older ones.
+        taken: bytes on disk, of all together.
+        most: bytes that the largest generation can take.
+    """
+
+    generations: int
+    history: bool
+    taken: int
+    most: int
+
+
+def room(paths: Iterable[str]) -> Room:
+    """Measure the files of a kept graveyard; one that is gone meanwhile takes nothing."""
+    generations = taken = most = 0
+    history = False
+    for path in paths:
+        try:
+            found = os.stat(path)
+        except OSError:
+            continue
+        taken += found.st_blocks * _BLOCK
+        if path.endswith(rundir.HISTORY):
+            history = True
+        else:
+            generations += 1
+            most = max(most, found.st_size)  # they are made in full, and filled by and by
+    return Room(generations, history, taken, most)
+
+
+def running(paths: Iterable[str]) -> str | None:
+    """Choose the generation that runs among the files of a kept graveyard, or ran last.
+
+    Returns:
+        Its file; None where there is no generation.
+
+    Raises:
+        GraveyardError: several run side by side; they are listed.
+    """
+    generations = [path for path in paths if path.endswith(rundir.GRAVEYARD)]
+    live = [path for path in generations if alive(path)]
+    if len(live) > 1:
+        described = "\n".join(f"  {describe(path)}" for path in live)
+        raise GraveyardError(f"several generations run side by side:\n{described}", "Name one.")
+    return next(reversed(live or generations), None)
 
 
 def compact(directory: str, run: str) -> int:
@@ -57,24 +114,42 @@ def compact(directory: str, run: str) -> int:
 
 
 def _unite(directory: str, name: str, run: str, history: str) -> int:
-    old = [
-        path
-        for path in rundir.generations(directory, name)[:-NEWEST]
-        if not os.path.basename(path).startswith(run)
-    ]
+    found = rundir.generations(directory, name)
+    own = {path for path in found if os.path.basename(path).startswith(run)}
+    old = [path for path in found[:-NEWEST] if path not in own]
+    old += [path for path in own if _outgrown(path)]
     if not old:
         return 0
     evidence = load(history) if os.path.exists(history) else Evidence()
-    found = {}
+    united = {}
     for path in old:
-        own = _ended(path)
-        if own is not None:
-            found[path] = own
-            for item in own.items():
+        ended = _ended(path)
+        if ended is not None:
+            united[path] = ended
+            for item in ended.items():
                 evidence.add(item)
-    if found:
+    if united:
         files.write(history, saved.write(_bounded(evidence)))
-    return sum(_remove(path, own) for path, own in found.items())
+    return sum(_remove(path, ended) for path, ended in united.items())
+
+
+def _outgrown(path: str) -> bool:
+    """Tell whether something had no room in a generation that holds several states of a module.
+
+    Where there is one state of each, another file would be as full.
+    """
+    try:
+        with open(path, "rb") as file:
+            header = layout.HEADER.unpack(file.read(layout.HEADER.size))
+        slots, strings, used, rows = header[3], header[6], header[9], header[10]
+        if 2 * used < strings and 2 * rows < slots:  # as nearly always; the rest takes its time
+            return False
+        shot = read(path)
+        lost = shot.dropped or any(note.get("note") == "dropped" for note in shot.notes())
+    except (OSError, struct.error, GraveyardError):
+        return False
+    places = [(image.module, image.file) for _, image in shot.modules]
+    return bool(lost) and len(set(places)) < len(places)
 
 
 def _ended(path: str) -> Evidence | None:

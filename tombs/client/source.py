@@ -74,20 +74,20 @@ def items(source: str, known: Known, access: Access | None = None) -> Iterator[I
     """
     access = access or Access()
     while True:
-        named = _named(source, access.directory)
+        named = kept_files(source, access.directory)
         try:
             for one in named or [source]:
                 yield from _items(one, known, access)
         except GraveyardError:
             # A generation that became history since they were listed is found there; what was read
             # already may come again, since evidence is a union.
-            if set(_named(source, access.directory)) >= set(named):
+            if set(kept_files(source, access.directory)) >= set(named):
                 raise
         else:
             return
 
 
-def _named(source: str, directory: str | None) -> list[str]:
+def kept_files(source: str, directory: str | None) -> list[str]:
     """Give the files of a kept graveyard of this name; none where it is the name of a file."""
     if "/" in source or source == STANDARD_INPUT or os.path.lexists(source):
         return []

@@ -40,6 +40,14 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def size(number: int) -> str:
+    """Write a number of bytes."""
+    for unit, of in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= of:
+            return f"{number / of:.1f} {unit}" if number < 100 * of else f"{number // of:,} {unit}"
+    return count(number, "byte")
+
+
 def exposure_lines(exposure: Exposure) -> list[str]:
     """Say what evidence is worth, in lines."""
     if not exposure.runs:
