@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -210,108 +208,6 @@ def test_a_program_under_tombs_run_is_left_alone(place: Path, rundir: Path) -> N
         done = tombs("detach", str(child.pid))
         assert done.code == 2
         assert "was started with Tombs, and not attached to" in done.err
-
-
-def test_a_process_that_waits_is_left_as_it_was(place: Path, rundir: Path) -> None:
-    """In time withdrawn, the order is not obeyed later; and nothing of it is left."""
-    (place / "app.py").write_text(
-        "import sys\nprint('ready', flush=True)\nsys.stdin.readline()\n"
-        "for _ in range(100000): len('x')\n"
-        "print('tombs' in sys.modules, flush=True)\nsys.stdin.readline()\n"
-    )
-    temporary = place / "temporary"
-    temporary.mkdir()
-    with started(place) as child:
-        support_runs.read_line(child)
-        words = ["attach", str(child.pid), "--dir", str(rundir), "--timeout", "0.3"]
-        done = tombs(*words, env={"TMPDIR": str(temporary)})
-        assert done.code == 2
-        assert "ran no Python in its main thread for 0.3 s" in done.err
-        assert "Try again when it is busy" in done.err
-        assert say(child, "") == "False\n"
-        assert not list(temporary.iterdir())
-        assert child.communicate(b"\n", timeout=support_runs.DEADLINE) == (b"", b"")
-
-
-def test_a_stopped_process_is_told(place: Path) -> None:
-    """A process that somebody has stopped runs no Python."""
-    with started(place) as child:
-        support_runs.read_line(child)
-        child.send_signal(signal.SIGSTOP)
-        os.waitpid(child.pid, os.WUNTRACED)
-        done = tombs("attach", str(child.pid), "--timeout", "0.2")
-        child.send_signal(signal.SIGCONT)
-        assert "it is stopped" in done.err
-
-
-@pytest.mark.parametrize("way", ["variable", "option"])
-def test_disabled_remote_debugging_is_told(way: str, place: Path) -> None:
-    """However the program was made unreachable."""
-    words = ["-X", "disable-remote-debug"] if way == "option" else []
-    env = {"PYTHON_DISABLE_REMOTE_DEBUG": "1"} if way == "variable" else {}
-    with started(place, *words, env=env) as child:
-        support_runs.read_line(child)
-        done = tombs("attach", str(child.pid))
-        assert done.code == 2
-        assert "remote debugging is disabled" in done.err
-        assert say(child, "1").startswith("did")
-
-
-def test_what_is_no_python_process_is_told() -> None:
-    """No process, another program, nonsense."""
-    with support_runs.started(["sleep", "60"], Path("/")) as child:
-        done = tombs("attach", str(child.pid))
-        assert (done.code, "runs no Python" in done.err) == (2, True)
-    done = tombs("attach", str(child.pid))  # it has ended, and was waited for
-    assert (done.code, f"there is no process {child.pid}" in done.err) == (2, True)
-    assert tombs("attach", "0").code == 2
-
-
-UNPRIVILEGED = """
-import os, sys
-import compileall, tempfile, shutil, signal, subprocess, struct, encodings.idna
-from tombs.cli import attach, detach, remote, main
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
-sys.exit(main.main(["attach", sys.argv[1], "--dir", sys.argv[2]]))
-"""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up its rights")
-def test_another_users_process_is_told(place: Path, tmp_path: Path) -> None:
-    """Who may not reach into a process is told what to do."""
-    with started(place) as child, support_runs.short_directory() as own:
-        support_runs.read_line(child)
-        os.chown(own, 65534, 65534)
-        done = support_runs.run(
-            [PYTHON, "-c", UNPRIVILEGED, str(child.pid), str(own)],
-            Path("/"),
-            env={"PYTHONPATH": ROOT},
-        )
-        assert done.code == 2
-        assert f"process {child.pid} belongs to another user" in done.err
-        assert "as root" in done.err
-
-
-DROPS = """
-import os, sys, mmap, fcntl, select, struct, ctypes, _socket
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
-def busy(): pass
-print("ready", flush=True)
-while True: busy(); select.select([], [], [], 0.01)
-"""
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root reaches into another user's process")
-def test_root_attaches_to_another_users_process(place: Path) -> None:
-    """What can't be done in the target is told, and the target runs on."""
-    (place / "app.py").write_text(DROPS)
-    with started(place) as child:
-        support_runs.read_line(child)
-        done = tombs("attach", str(child.pid))
-        readable = os.stat("/root").st_mode & 0o001 or not ROOT.startswith("/root")
-        assert done.code in ({0, 2} if readable else {2})
-        assert "Traceback" not in done.err
-        assert child.poll() is None
 
 
 def called_first(path: Path) -> None:

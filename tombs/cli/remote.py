@@ -12,6 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tombs.cli.pending import take_back
 from tombs.cli.script import PACKAGE, Script, visible
 from tombs.cli.target import FIRST, Ended, of_this_command
 from tombs.errors import TombsError
@@ -109,10 +110,12 @@ def _order(target: Target, do: str, environ: Mapping[str, str], seconds: float) 
             if answer is None:
                 raise TombsError(f"process {target.pid} began, and has not finished in time")
         if answer is None:
-            # The script is gone in a moment: that it isn't missed, nothing is to be run instead.
-            _call(target, _NOTHING, own=own)
-            script.wait(_SETTLES, target.alive)
-            raise _silent(target, seconds)
+            pending = take_back(target, script.path)
+            if pending is None:
+                # The script is gone in a moment: that it isn't missed, nothing is run instead.
+                _call(target, _NOTHING, own=own)
+            script.wait(_SETTLES, target.alive)  # it may have begun to read it
+            raise _silent(target, seconds) if pending is not False else _lost(target, seconds)
     return answer
 
 
@@ -123,6 +126,15 @@ def _silent(target: Target, seconds: float) -> TombsError:
     return TombsError(
         f"{message}: it waits, or works in a library, and was left as it is",
         "Try again when it is busy, or wait for longer with --timeout.",
+    )
+
+
+def _lost(target: Target, seconds: float) -> TombsError:
+    return TombsError(
+        f"process {target.pid} has begun, and came to nothing within {seconds:g} s: it works in a"
+        " library that lets no other thread run, or a signal came at that very moment",
+        "Try again later. What a signal's handler raised then is lost by Python: if it was to end"
+        " the process, send it once more.",
     )
 
 

@@ -154,7 +154,7 @@ class Target:
         if not self.exe:
             return None
         named: Python | None = None
-        for path in self._images():
+        for path in self.images():
             found = _described(f"/proc/{self.pid}/root{path}") or _described(path)
             if found is not None:
                 return found
@@ -165,7 +165,7 @@ class Target:
             raise TombsError(f"process {self.pid} runs no Python, but {self.exe}")
         return named
 
-    def _images(self) -> list[str]:
+    def images(self) -> list[str]:
         """Give the program and the libraries of Python that are mapped."""
         paths = [self.exe]
         try:

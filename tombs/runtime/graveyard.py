@@ -223,10 +223,7 @@ class Graveyard:
                 for record in found:
                     self._found(record, late=late)
                 return None
-            flags = self._index.pending.get(place, ())
-            # Another process has settled it, and registered nothing: it has no functions, most
-            # likely. Written down by each of a month's workers, such modules would fill the file.
-            if not late and any(self.region.map[flag] for flag in flags):
+            if self._index.barren(place) and not late:
                 return None
             data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, _FOR_NOTES)
             flag: int = self.region.strings_at + data_at - layout.BLOCK_SIZE + layout.SETTLED_AT

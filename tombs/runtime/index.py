@@ -98,6 +98,14 @@ class Index:
         self.pending.setdefault(place, []).append(flag)
         self._mark = (self._region.words[layout.USED], self.next_slot)
 
+    def barren(self, place: bytes) -> bool:
+        """Tell whether some process has settled this place, and registered nothing of it, perhaps.
+
+        It has no functions, most likely. Written down by each of a month's workers, such modules
+        would fill the file.
+        """
+        return any(self._region.map[flag] for flag in self.pending.get(place, ()))
+
     def awaited(self) -> list[bytes]:
         """Give the places of what some process runs and hasn't registered."""
         settled = self._region.map
