@@ -127,6 +127,19 @@ def test_what_is_called_from_now_on_is_seen(place: Path, rundir: Path) -> None:
         assert (child.returncode, out, err) == (0, b"", b"")
 
 
+def test_a_namespace_that_nothing_is_of_is_told(place: Path, rundir: Path) -> None:
+    """It may be mistyped; what is imported later is watched."""
+    with started(place) as child:
+        support_runs.read_line(child)
+        done = tombs("attach", str(child.pid), "-n", "fresh", "--dir", str(rundir))
+        assert (done.code, done.err) == (0, "")
+        assert "nothing of fresh is loaded there by now" in done.out
+        say(child, "import")
+        (path,) = rundir.glob("*.graveyard")
+        support_runs.wait_for(lambda: states(path).get("called"), "the module")
+        assert states(path) == {"called": 1, "dead": 0}
+
+
 def test_attached_twice_it_is_told(place: Path, rundir: Path) -> None:
     """The second attach changes nothing, and names the graveyard that there is."""
     with started(place) as child:

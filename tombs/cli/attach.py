@@ -166,6 +166,11 @@ def _found(path: str, seconds: float) -> str:
         except GraveyardError as fault:
             return f"the graveyard can't be read here: {fault.message}"
         left = shot.waiting
+        names = shot.identity().get("namespace")
+        if not shot.modules and not left and isinstance(names, list):
+            # A name that was mistyped would else be seen to be so after days.
+            listed = clean(", ".join(map(str, names))) or "first-party code"
+            return f"nothing of {listed} is loaded there by now; what comes is watched"
         found = f"{count(shot.functions, 'function')} of {count(len(shot.modules), 'module')}"
         if not left:
             return f"{found}, loaded before: unknown until called"
