@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from tests import support_runs
 from tests.integration.test_attach import NUDGE, ROOT, TOMBS, say, started, tombs
 from tests.support_runs import PYTHON
+from tombs.cli import target
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 14), reason="attaching came with Python 3.14"
@@ -195,3 +197,32 @@ def test_root_attaches_to_another_users_process(place: Path) -> None:
         assert done.code in ({0, 2} if readable else {2})
         assert "Traceback" not in done.err
         assert child.poll() is None
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root can give up a capability"
+)
+def test_a_missing_capability_is_told(place: Path, rundir: Path) -> None:
+    """Root of a container lacks it, most often."""
+    with started(place) as child:
+        support_runs.read_line(child)
+        less = ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]
+        done = support_runs.run(
+            [*less, *TOMBS, "attach", str(child.pid), "--dir", str(rundir)],
+            Path("/"),
+            env={"PYTHONPATH": ROOT},
+        )
+        assert done.code == 2
+        assert f"reach into process {child.pid}: it lacks CAP_SYS_PTRACE" in done.err
+
+
+def test_the_setting_of_the_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever isn't root reads which one it is, and how it is changed."""
+    own = target.Target(os.getpid())
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    for scope, told in (("1", "kernel.yama.ptrace_scope is 1"), ("0", "reach into process")):
+        (tmp_path / "scope").write_text(f"{scope}\n")
+        monkeypatch.setattr(target, "_YAMA", str(tmp_path / "scope"))
+        fault = own.no_rights()
+        assert told in fault.message
+        assert ("ptrace_scope" in fault.help) == (scope == "1")
