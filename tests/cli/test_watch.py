@@ -339,6 +339,7 @@ def test_a_name_has_room_however_narrow_the_terminal(width: int, heads: str) -> 
     lines = [" ".join(line.split()) for line in drawn.get().splitlines()]
     assert heads in lines
     assert any(line.startswith("shop.cart ") for line in lines)
+    assert "0.0/s" in lines[0]
 
 
 def test_the_rate_is_of_the_last_seconds() -> None:

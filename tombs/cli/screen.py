@@ -99,13 +99,13 @@ class Screen:
         identity = view.identity
         name = clean(str(identity.get("application", "")))
         head = Text(f"{name}  pid {clean(str(identity.get('pid', '?')))}", "bold")
+        head.append(f"  {self.rate():.1f}/s")  # behind the totals a narrow terminal has no room
         head.append(f"  {self.state}", "green" if self.state == "live" else "yellow")
         tombs = view.functions - view.vacated - view.unknown
         totals = Text(f"{view.functions:,} functions  ")
         totals.append(f"{view.vacated:,} vacated", "green")
         totals.append(f"  {tombs:,} tombs", "red")
         totals.append(f"  {view.unknown:,} unknown  {view.dropped:,} dropped")
-        totals.append(f"  {self.rate():.1f}/s", "bold")
         for text in (head, totals):
             text.truncate(width, overflow="ellipsis")
         rows = self.packages()
