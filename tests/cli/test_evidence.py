@@ -269,6 +269,38 @@ def test_why_tells_when_it_was_called_and_who_called_it_again(place: Place) -> N
     ]
 
 
+def test_status_lists_what_has_long_not_been_called(place: Place) -> None:
+    """Oldest first, as of the end of what is known; what was never called is none of them."""
+    by = run("shop-1", release="1", hours=100 * 24)
+    day = 24 * 3600 * 10**9
+    calls = {
+        at: Call(by.created, by.created + days * day, "1", 1)
+        for at, days in enumerate((70, 0, 9, 0))
+    }
+    functions = {"late": "alive", "early": "alive", "soon": "alive", "void": "unknown"}
+    made = Evidence(
+        one._replace(calls=calls) if isinstance(one, Seen) else one
+        for one in evidence({"shop.cart": functions}, by=by).items()
+    )
+    path = save(made, place.path / "called.json")
+    told = place.tombs("status", path, "--idle", "90d").splitlines()
+    assert told[-4:] == [
+        "2 functions: called, and not known to be in the 90d before 2026-12-30 14:13 UTC",
+        "  (without --epoch a process sees nothing but a function's first call)",
+        "  2026-09-21 14:13 UTC  shop.cart.early  (1)",
+        "  2026-09-30 14:13 UTC  shop.cart.soon  (1)",
+    ]
+    found = json.loads(place.tombs("status", path, "--idle", "4w", "--format", "json"))["idle"]
+    assert [one["function"] for one in found] == [
+        "shop.cart:early",
+        "shop.cart:soon",
+        "shop.cart:late",
+    ]
+    assert "idle" not in json.loads(place.tombs("status", path, "--format", "json"))
+    place.tombs("status", path, "--idle", "long", code=2)
+    assert "is no length of time" in place.err
+
+
 def test_why_finds_by_the_end_of_a_name(place: Place) -> None:
     """The wire's form will do too; a name that isn't there is an error."""
     for name in ("void", "cart.Cart.void", "shop.cart.Cart::void", "shop.cart:Cart.void"):

@@ -18,7 +18,9 @@ from tombs.cli.sources import (
 )
 from tombs.client.kept import room
 from tombs.client.source import kept_files
-from tombs.evidence.standing import DEAD, STATES, Standings
+from tombs.evidence import durations
+from tombs.evidence.durations import moment
+from tombs.evidence.standing import ALIVE, DEAD, STATES, Standings
 from tombs.formats.structured import exposed, listed_windows
 from tombs.formats.words import (
     clean,
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 
     from tombs.client.kept import Room
     from tombs.evidence.exposure import Exposure
-    from tombs.evidence.model import Evidence
+    from tombs.evidence.model import Call, Evidence
+    from tombs.evidence.standing import Standing
     from tombs.evidence.windows import Demands
 
 _WIDTH = 80
@@ -52,6 +55,11 @@ _WIDTH = 80
     metavar="N",
     help="How many parts of a dotted name make a package of the table.",
 )
+@click.option(
+    "--idle",
+    metavar="TIME",
+    help="List also what was called, and is not known to be called for so long (90d).",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @demand_options
 @reading_options
@@ -59,6 +67,7 @@ def command(
     source: str | None,
     trees: tuple[str, ...],
     depth: int,
+    idle: str | None,
     form: str,
     demands: Demands,
 ) -> None:
@@ -67,17 +76,22 @@ def command(
     SOURCE is a unix:// or tcp:// address, a graveyard file, a saved snapshot, the name of a kept
     graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     """
+    try:
+        since = None if idle is None else durations.parse(idle)
+    except ValueError as fault:
+        raise click.BadParameter(f"{idle!r} {fault}", param_hint="--idle") from None
     place = chosen(source)
     evidence = gather(place, trees)
     standings = Standings(evidence, demands)
     kept = kept_files(place, directory())
     taken = room(kept) if kept else None
     if form == "text":
-        lines = _text(evidence, standings, depth, taken)
+        for line in _text(evidence, standings, depth, taken):
+            click.echo(line)
+        for line in () if since is None else _idle_lines(standings, since):
+            click.echo(line)
     else:
-        lines = _json(standings, depth, taken)
-    for line in lines:
-        click.echo(line)
+        click.echo(_json(standings, depth, taken, since))
 
 
 class Package:
@@ -181,9 +195,34 @@ def _gaps(evidence: Evidence) -> Iterator[str]:
                 yield f"    and {len(chosen_notes) - 5} more"
 
 
-def _json(standings: Standings, depth: int, taken: Room | None) -> Iterator[str]:
+def idle_since(standings: Standings, length: int) -> list[tuple[Standing, Call]]:
+    """Give what was called, and not within so long before the end of what is known; oldest first.
+
+    A function of which no time is known isn't among them.
+    """
+    before = standings.exposure.until - length
+    found = [
+        (one, one.call)
+        for one in standings.functions.values()
+        if one.state == ALIVE and one.call is not None and one.call.last < before
+    ]
+    return sorted(found, key=lambda pair: (pair[1].last, pair[0].id))
+
+
+def _idle_lines(standings: Standings, length: int) -> Iterator[str]:
+    found = idle_since(standings, length)
+    when = f"in the {durations.show(length)} before {moment(standings.exposure.until)}"
+    yield ""
+    yield f"{count(len(found), 'function')}: called, and not known to be {when}"
+    yield "  (without --epoch a process sees nothing but a function's first call)"
+    for standing, call in found:
+        label = f"  ({clean(call.release)})" if call.release else ""
+        yield f"  {moment(call.last)}  {clean(standing.name)}{label}"
+
+
+def _json(standings: Standings, depth: int, taken: Room | None, idle: int | None) -> str:
     found = packages(standings, depth)
-    told = {
+    told: dict[str, object] = {
         "exposure": exposed(standings.exposure),
         "functions": _total(found),
         "windows": listed_windows(standings.windows),
@@ -192,7 +231,12 @@ def _json(standings: Standings, depth: int, taken: Room | None) -> Iterator[str]
             name: {**package.counts, "watched": _least(package)} for name, package in found.items()
         },
     }
-    yield json.dumps(told, indent=1)
+    if idle is not None:
+        told["idle"] = [
+            {"function": one.id, "last": call.last, "release": call.release}
+            for one, call in idle_since(standings, idle)
+        ]
+    return json.dumps(told, indent=1)
 
 
 def _least(package: Package) -> dict[str, int] | None:
