@@ -162,6 +162,21 @@ def test_a_stack_is_read_back_unless_the_module_is_new(tmp_path: Path, clock: Cl
     assert len(read(graveyard.path).stacks()) == 1
 
 
+def test_code_that_is_gone_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks that bring their code each time don't fill the memory until the epoch ends."""
+    monkeypatch.setattr("tombs.runtime.history._TIDIED", 100)
+    history = History(rows(), CREATED, codes=True)
+    kept = [compile(str(number), "<x>", "eval") for number in range(60)]
+    for number in range(2000):
+        history.called(compile("0", "<x>", "eval"))
+        if number % 40 == 0:
+            history.called(kept[number // 40])
+    assert history.codes is not None
+    assert len(history.codes) < 200
+    assert history.turn() == kept[:50]
+    assert history.turn() == []
+
+
 def test_an_epoch_arms_all_that_was_called_little_by_little() -> None:
     """At most a step at a time, each once, none before the epoch has ended."""
     codes = [compile(str(number), "<x>", "eval") for number in range(3 * STEP)]
@@ -237,3 +252,33 @@ def test_no_other_tool_is_armed_again() -> None:
         monitoring.free_tool_id(1)
     assert others.count("called") == 1
     assert [code.co_name for code in seen].count("called") == 3
+
+
+@pytest.mark.skipif(not hasattr(sys, "monitoring"), reason="this Python has no monitoring")
+def test_what_was_marked_later_is_armed_again_too() -> None:
+    """What there was no room for when it started, or that started before it was found."""
+    from tombs.loader.monitoring import Monitoring
+    from tombs.loader.namespace import Namespace
+
+    class Known:
+        def enter(self, code: CodeType) -> None:
+            entered.append(code)
+
+    entered: list[CodeType] = []
+    called: list[CodeType] = []
+    engine = Monitoring(None, Namespace((), ()), lambda: None)  # type: ignore[arg-type]
+    try:
+        assert engine.remember(called.append)
+        missed = test_times_are_read_back.__code__
+        early = test_code_that_is_gone_is_forgotten.__code__
+        engine._missed.append(missed)
+        engine.settle()
+        assert not called  # of no module that is watched
+        engine._files[missed.co_filename] = [Known()]  # type: ignore[list-item]
+        engine._missed.append(missed)
+        engine.settle()
+        engine._early.append(early)
+        assert list(engine.looked()) == [False]
+        assert entered == called == [missed, early]
+    finally:
+        engine.stop()

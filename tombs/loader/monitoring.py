@@ -302,8 +302,7 @@ class Monitoring:
         while self._early:
             code = self._early.pop()
             if looks_like_function(code):
-                for module in self._files.get(code.co_filename, ()):
-                    module.enter(code)
+                self._started_before(code)
             yield False
 
     def inlined(self) -> None:
@@ -317,9 +316,15 @@ class Monitoring:
     def settle(self) -> None:
         """Mark what there was no room to mark when it started."""
         while self._missed:
-            code = self._missed.pop()
-            for module in self._files.get(code.co_filename, ()):
-                module.enter(code)
+            self._started_before(self._missed.pop())
+
+    def _started_before(self, code: CodeType) -> None:
+        """Mark what could not be marked when it started."""
+        found = self._files.get(code.co_filename, ())
+        for module in found:
+            module.enter(code)
+        if found and self._called is not None:
+            self._called(code)
 
     def stop(self) -> None:
         """Take nothing more, and give the tool identifier back."""

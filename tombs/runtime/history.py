@@ -16,6 +16,7 @@ is killed before is missing: the count says "at least".
 
 from __future__ import annotations
 
+from _weakref import ref
 from sys import _getframe
 from time import time
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Final
 
+    Codes = list[ref[CodeType]]
+
 FIRST: Final = 0
 LAST: Final = 1
 PROCESSES: Final = 2
@@ -36,6 +39,7 @@ _TURNS: Final = 255
 _MOST: Final = 0xFFFFFFFF
 RETURNED_MOST: Final = 64  # stacks a process keeps until they are written down
 _FRAMES: Final = 8
+_TIDIED: Final = 4096
 _NONE: Final[frozenset[int]] = frozenset()
 _REPLAYS: Final = ("place", "settle", "settled", "register")
 _OURS: Final = ("tombs.runtime.", "tombs.loader.")
@@ -87,8 +91,8 @@ class History:
     """
 
     __slots__ = (
-        "_base", "_counted", "_fresh", "_returned", "_rows", "_turn", "_turns", "codes", "stacks",
-        "trapped",
+        "_base", "_counted", "_fresh", "_returned", "_room", "_rows", "_tidying", "_turn", "_turns",
+        "codes", "stacks", "trapped",
     )  # fmt: skip
 
     def __init__(
@@ -101,7 +105,9 @@ class History:
         self._counted = bytearray(len(rows) // WORDS)
         self._fresh: list[int] = []
         self._returned = returned
-        self.codes: list[CodeType] | None = [] if codes else None
+        self.codes: Codes | None = [] if codes else None
+        self._room = _TIDIED
+        self._tidying = False
         self.stacks: list[Stack] = []
         self.trapped: frozenset[int] = _NONE  # slots whose first caller is waited for
 
@@ -151,19 +157,35 @@ class History:
         self.stacks.append(Stack(slot, now, (self._base + now) * 10**9, frames, first=first))
 
     def called(self, code: CodeType) -> None:
-        """Remember code that was called in this epoch, where there are epochs."""
-        if self.codes is not None:
-            self.codes.append(code)
+        """Remember code that was called in this epoch, where there are epochs.
+
+        It may go nevertheless: a task that comes by pickle brings its own each time.
+        """
+        codes = self.codes
+        if codes is not None:
+            codes.append(ref(code))
+            if len(codes) >= self._room and not self._tidying:
+                self._tidying = True
+                try:
+                    self._tidy(codes)
+                finally:
+                    self._tidying = False
+
+    def _tidy(self, codes: Codes) -> None:
+        """Forget code that is gone; what other threads add meanwhile stands behind, and stays."""
+        known = len(codes)
+        codes[:known] = [one for one in codes[:known] if one() is not None]
+        self._room = max(2 * len(codes), _TIDIED)
 
     def turn(self) -> list[CodeType]:
         """Begin an epoch.
 
         Returns:
-            What was called in the one before, to be armed again.
+            What was called in the one before and is still there, to be armed again.
         """
         called, self.codes = self.codes or [], []
         self._turn = self._turn % _TURNS + 1
-        return called
+        return [code for one in called if (code := one()) is not None]
 
     def fold(self) -> None:
         """Add this process to the rows of what it called. Hold the registration lock."""
