@@ -23,6 +23,7 @@ from tombs.client.graveyards import alive, describe
 from tombs.client.source import load
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files, saved, taken
+from tombs.evidence.forget import newest
 from tombs.evidence.model import Evidence
 from tombs.snapshot import read
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 NEWEST: Final = 3  # ended generations that stay as they are
-RUNS: Final = 100  # of so many runs the history tells; it doesn't grow without end
+RUNS: Final = 500  # of so many runs the history tells: more than a year of daily releases
 _BLOCK: Final = 512  # bytes, of those that a file's blocks are counted in
 
 
@@ -118,18 +119,14 @@ def _unite(directory: str, name: str, run: str, history: str) -> int:
     own = {path for path in found if os.path.basename(path).startswith(run)}
     old = [path for path in found[:-NEWEST] if path not in own]
     old += [path for path in own if _outgrown(path)]
-    if not old:
+    united = {path: ended for path in old if (ended := _ended(path)) is not None}
+    if not united:  # nor is the history read, at each start beside a release that goes on
         return 0
     evidence = load(history) if os.path.exists(history) else Evidence()
-    united = {}
-    for path in old:
-        ended = _ended(path)
-        if ended is not None:
-            united[path] = ended
-            for item in ended.items():
-                evidence.add(item)
-    if united:
-        files.write(history, saved.write(_bounded(evidence)))
+    for ended in united.values():
+        for item in ended.items():
+            evidence.add(item)
+    files.write(history, saved.write(newest(evidence, RUNS)))
     return sum(_remove(path, ended) for path, ended in united.items())
 
 
@@ -177,16 +174,3 @@ def _remove(path: str, united: Evidence) -> bool:
         return False
     finally:
         os.close(fd)
-
-
-def _bounded(evidence: Evidence) -> Evidence:
-    """Leave out the oldest runs, and what no other run has seen."""
-    if len(evidence.runs) <= RUNS:
-        return evidence
-    newest = sorted(evidence.runs, key=lambda key: evidence.runs[key].seen)[-RUNS:]
-    kept = Evidence(evidence.runs[key] for key in newest)
-    for seen in evidence.modules.values():
-        runs = {key: when for key, when in seen.runs.items() if key in kept.runs}
-        if runs:
-            kept.add(seen._replace(runs=runs))
-    return kept

@@ -193,7 +193,7 @@ class Standings:
             [
                 seen
                 for seen, one, _ in row
-                if not _changed((seen.module.code, one.hash), (newest.module.code, function.hash))
+                if not changed((seen.module.code, one.hash), (newest.module.code, function.hash))
             ]
         )
         hashes = {(seen.module.code, one.hash) for seen, one, _ in row if one.hash}
@@ -265,7 +265,7 @@ def _describe(standing: Standing, seen: Seen, function: Function, state: str) ->
     _, standing.start, standing.end, standing.method, _ = function
 
 
-def _changed(was: tuple[str, str], now: tuple[str, str]) -> bool:
+def changed(was: tuple[str, str], now: tuple[str, str]) -> bool:
     """Tell whether a function's code is known to be another: then it was not watched as it is now.
 
     Args:
