@@ -15,7 +15,8 @@ ROW = re.compile(
 
 def row(option: config.Option) -> str:
     """Write an option's row of the table."""
-    flags = ", ".join(option.flags) + " " + option.metavar.replace("|", "\\|")
+    value = "" if option.switch else " " + option.metavar.replace("|", "\\|")
+    flags = ", ".join(option.flags) + value
     many = " (repeatable)" if option.multiple else ""
     return f"| `{flags}`{many} | `{option.variable}` | {option.default} | {option.purpose} |"
 

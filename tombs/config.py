@@ -157,7 +157,7 @@ OPTIONS: Final = (
     ),
     Option(
         ("--keep",), "0|1", "off", False,  # noqa: FBT003 - the value where nothing was said
-        "the same, under the application's name", values.switch, switch=True,
+        "the same, under the application's name (the variable is `1`)", values.switch, switch=True,
     ),
     Option(
         ("--epoch",), "LENGTH", "off", 0,
