@@ -24,6 +24,7 @@ LOCK = ".lock"
 SERVE = ".serve"
 SOCKET = ".sock"
 HISTORY = ".history.gz"  # of a kept graveyard: its old generations
+SPOILED = ".spoiled"  # what another version of Tombs made, put aside
 KEPT = "@"
 SUFFIXES = (GRAVEYARD, SERVE, SOCKET, LOCK)  # in the order in which they are removed
 

@@ -177,6 +177,29 @@ def test_a_graveyard_of_another_version_is_put_aside(tmp_path: Path) -> None:
     process.end()
 
 
+def test_an_old_release_of_another_version_is_put_aside_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Readers say what to do; the next start does it, unless a process is at work in there."""
+    os.chmod(tmp_path, 0o700)
+    old, new = Process(tmp_path, "1"), Process(tmp_path, "2")
+    new.call("a")
+    with open(old.graveyard.path, "r+b") as file:
+        file.seek(8)
+        file.write((99).to_bytes(4, "little"))
+    assert main(["status", "web", "--dir", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "its format is 99" in told
+    assert "Move it away" in told
+    kept.compact(str(tmp_path), new.run)
+    assert os.path.exists(old.graveyard.path)
+    old.end()
+    kept.compact(str(tmp_path), new.run)
+    assert [name for name in os.listdir(tmp_path) if name.endswith(rundir.SPOILED)]
+    assert states(tmp_path, monkeypatch) == {"a": ALIVE, "b": DEAD, "c": DEAD}
+    new.end()
+
+
 def test_time_when_nobody_watched_is_no_exposure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,11 +16,14 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from tombs import layout, rundir
 from tombs.client.graveyards import alive, describe
 from tombs.client.source import load
+from tombs.client.watched import GraveyardFile
 from tombs.errors import GraveyardError, TombsError
 from tombs.evidence import files, saved, taken
 from tombs.evidence.forget import newest
@@ -115,6 +118,8 @@ def compact(directory: str, run: str) -> int:
 
 
 def _unite(directory: str, name: str, run: str, history: str) -> int:
+    for path in rundir.generations(directory, name):
+        _put_aside(path)
     found = rundir.generations(directory, name)
     own = {path for path in found if os.path.basename(path).startswith(run)}
     old = [path for path in found[:-NEWEST] if path not in own]
@@ -128,6 +133,22 @@ def _unite(directory: str, name: str, run: str, history: str) -> int:
             evidence.add(item)
     files.write(history, saved.write(newest(evidence, RUNS)))
     return sum(_remove(path, ended) for path, ended in united.items())
+
+
+def _put_aside(path: str) -> None:
+    """Take an ended generation out of the way that no reader of this version can read.
+
+    Another version of Tombs has made it, most likely. While it lay there nothing could be read
+    under the name.
+    """
+    try:
+        with GraveyardFile(path):
+            return
+    except GraveyardError:
+        pass
+    with suppress(OSError, GraveyardError):
+        if not alive(path):
+            os.rename(path, f"{path}.{time.time_ns()}{rundir.SPOILED}")
 
 
 def _outgrown(path: str) -> bool:

@@ -30,6 +30,9 @@ _LARGEST: Final = 5 << 30  # bytes of a graveyard: the most strings and slots th
 _HELP: Final = (
     "Evidence is a unix:// or tcp:// address, a graveyard file, what `tombs snapshot` saved, or -."
 )
+_ASIDE: Final = (
+    "Move it away to go without what it knows; the next tombs-run does, when it isn't in use."
+)
 
 
 class Access(NamedTuple):
@@ -78,11 +81,13 @@ def items(source: str, known: Known, access: Access | None = None) -> Iterator[I
         try:
             for one in named or [source]:
                 yield from _items(one, known, access)
-        except GraveyardError:
+        except GraveyardError as fault:
             # A generation that became history since they were listed is found there; what was read
             # already may come again, since evidence is a union.
             if set(kept_files(source, access.directory)) >= set(named):
-                raise
+                raise GraveyardError(
+                    fault.message, fault.help or (_ASIDE if named else "")
+                ) from None
         else:
             return
 

@@ -130,7 +130,7 @@ def _put_aside(path: str, lock: FileLock) -> None:
     try:
         Region(path).close()  # another start was quicker
     except GraveyardError:
-        os.rename(path, f"{path}.{time.time_ns()}.spoiled")
+        os.rename(path, f"{path}.{time.time_ns()}{rundir.SPOILED}")
     finally:
         lock.release()
 
