@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.faults.table import FAULTS
 from tombs import config
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -33,3 +34,9 @@ def test_every_file_that_is_pointed_to_is_there() -> None:
     assert links
     missing = [link for link in links if not (Path(__file__).parent.parent / link).exists()]
     assert not missing
+
+
+def test_the_faults_that_were_tried_are_those_of_the_table() -> None:
+    """Their number is the table's."""
+    (number,) = re.findall(r"(\d+) rows of \[a table\]\(tests/faults/table.py\)", README)
+    assert int(number) == len(FAULTS)

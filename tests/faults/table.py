@@ -122,6 +122,11 @@ FAULTS = (
         "Tombs stays off, and says so in one line",
         "test_session.py::test_where_it_must_not_run_it_says_so",
     ),
+    row(
+        "a garbage collection or a signal just as a function is first called",
+        "the finalizers and handlers that run then count as any call",
+        "loader/test_monitoring.py::test_what_interrupts_the_callback_is_seen",
+    ),
     row("a crash under faulthandler", "told as ever", SIGNALS + "faulthandler_speaks"),
     row(
         "the interpreter's end: finalizers, daemon threads, os._exit, abort, streams closed",

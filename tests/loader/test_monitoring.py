@@ -215,3 +215,45 @@ def test_what_is_inlined_is_unknown(program: Program) -> None:
         program.dir = f"{program.directory}/run{run}"
         ran = program.run(text, TOMBS_ENGINE="monitoring")
         assert (ran.out, ran.told, program.tombs()) == (["x"], [], tombs)
+
+
+# Each of many functions is called once, and something that is called once interrupts.
+INTERRUPTED = """\
+import gc, signal, tombs
+tombs.start(['m'])
+import m
+class Turn:
+    def __call__(self, *_):
+        getattr(m, f"handle{len(m.handled)}")()
+        if len(m.handled) < 1000: signal.setitimer(signal.ITIMER_REAL, 3e-5)
+signal.signal(signal.SIGALRM, Turn())
+"""
+INTERRUPTS = {
+    "a finalizer that the collector calls": ("gc.set_threshold(1)", "gone", "Last{}::__del__"),
+    "a signal's handler": ("signal.setitimer(signal.ITIMER_REAL, 3e-5)", "handled", "handle{}"),
+}
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+def test_what_interrupts_the_callback_is_seen(program: Program, interrupt: str) -> None:
+    """Python reports nothing while a callback runs; what runs within by chance counts all the same.
+
+    Most of what is due is due where a function is called for the first time.
+    """
+    count = 2000
+    source = "handled, gone = [], []\n" + "".join(
+        f"def f{n}(*_): pass\n"
+        f"def handle{n}(): handled.append({n})\n"
+        f"class Last{n}:\n"
+        "    def __init__(self): self.own = self\n"
+        f"    def __del__(self): gone.append({n})\n"
+        for n in range(count)
+    )
+    calls = "".join(f"    Last{n}(); f{n}([{{}}], [{{}}])\n" for n in range(count))
+    program.write("m.py", f"{source}def work():\n{calls}")
+    start, done, name = INTERRUPTS[interrupt]
+    end = f"signal.setitimer(signal.ITIMER_REAL, 0)\nprint(*m.{done})\n"
+    ran = program.run(f"{INTERRUPTED}{start}\nm.work()\n{end}")
+    called = {f"m.{name.format(n)}" for n in ran.out[0].split()}
+    assert len(called) > 50
+    assert not called & set(program.tombs())

@@ -35,6 +35,7 @@ from sys import _getframe
 
 from tombs.loader.boundary import ours
 from tombs.loader.functions import looks_like_function
+from tombs.loader.interrupts import reporting
 from tombs.loader.module import COMPILES, DYNAMIC, INLINES, origin, place
 
 TYPE_CHECKING = False
@@ -146,7 +147,7 @@ class Monitoring:
         answered = self._answered
         own, dynamic = ours, DYNAMIC  # a function's names outlive a module's, when Python ends
 
-        def started(code: CodeType, _offset: int) -> object:
+        def started(code: CodeType) -> object:
             try:
                 file = code.co_filename
                 found = get(file)
@@ -167,20 +168,20 @@ class Monitoring:
                     raise
             return disable
 
-        return started
+        return reporting(started, missed, disable)
 
     def _enter(self, code: CodeType, found: list[Module]) -> None:
         if not looks_like_function(code):
             if code.co_name != "<module>":
                 return
             # The same file, run under another name: a script that is imported as well.
-            names = _getframe(2).f_globals
+            names = _getframe(3).f_globals
             own = (names.get("__name__"), getattr(names.get("__spec__"), "name", None))
             if all(one.name not in own for one in found):  # `-m pkg.mod` is pkg.mod
                 self._module(code)
             return
         if len(found) > 1:
-            found = self._of_globals(code, found, _getframe(2).f_globals)
+            found = self._of_globals(code, found, _getframe(3).f_globals)
         self._enter_any(code, found)
 
     def _enter_any(self, code: CodeType, found: list[Module]) -> None:
@@ -220,7 +221,7 @@ class Monitoring:
         Returns:
             Whether its next start is of interest too: it is where numba takes a function.
         """
-        frame = _getframe(2)
+        frame = _getframe(3)
         names = frame.f_globals
         argument = COMPILES.get(code.co_qualname)
         if argument is not None and str(names.get("__name__")).startswith("numba."):
@@ -248,7 +249,7 @@ class Monitoring:
 
     def _module(self, code: CodeType) -> None:
         """Set a module aside that begins to run and that our finder never saw."""
-        names = _getframe(3 if _getframe(1).f_code.co_name == "_enter" else 2).f_globals
+        names = _getframe(4 if _getframe(1).f_code.co_name == "_enter" else 3).f_globals
         name, file = names.get("__name__"), code.co_filename
         if type(name) is not str or names.get("__file__") != file or file[:1] == "<":
             return
