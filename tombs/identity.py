@@ -13,7 +13,11 @@ def is_main() -> bool:
 
     if hasattr(_thread, "_is_main_interpreter"):  # 3.13
         return bool(_thread._is_main_interpreter())  # noqa: SLF001
-    interpreters = __import__("_xxsubinterpreters")  # what there was before
+    name = "_xxsubinterpreters"  # what there was before
+    there = name in sys.modules
+    interpreters = __import__(name)
+    if not there:  # who imports it is to be noticed
+        del sys.modules[name]
     return bool(interpreters.get_current() == interpreters.get_main())
 
 

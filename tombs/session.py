@@ -25,6 +25,7 @@ from tombs.loader.boundary import ours
 from tombs.loader.finder import Finder
 from tombs.loader.late import Late
 from tombs.loader.loaded import arm_loaded, first_of
+from tombs.loader.module import INTERPRETERS
 from tombs.loader.namespace import Namespace
 from tombs.loader.populate import Populator
 from tombs.patterns import Patterns
@@ -144,6 +145,8 @@ class Session:
             self._undo,
             None if self._main_thread is None else self._pause,
         )
+        if not INTERPRETERS.isdisjoint(sys.modules):
+            self._engine.elsewhere()
         if settings.epoch:
             self._keep_epochs(settings.epoch)
         self._finder = Finder(namespace, self._engine)

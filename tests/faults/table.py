@@ -270,7 +270,12 @@ FAULTS = (
         INTERPRETER + "somebody_takes_our_identifier_away",
         INTERPRETER + "another_tool_restarts_all_events",
     ),
-    row("a subinterpreter", "runs unwatched, in silence", INTERPRETER + "a_subinterpreter"),
+    row(
+        "subinterpreters, by hand and in a pool",
+        "run unwatched, in silence; from then on nothing is called dead",
+        INTERPRETER + "a_subinterpreter",
+        INTERPRETER + "a_pool_of_interpreters",
+    ),
     row(
         "settrace, setprofile, cProfile, pdb, tracemalloc, gc callbacks",
         "both work",

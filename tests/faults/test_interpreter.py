@@ -10,6 +10,7 @@ import pytest
 
 from tests import support
 from tests.faults.victim import ENGINES, Victim
+from tombs import layout
 
 USES = "import m\nm.called()\nprint('own output')\n"
 MONITORED = pytest.mark.skipif(sys.version_info < (3, 12), reason="there is no sys.monitoring")
@@ -209,27 +210,50 @@ def test_somebody_takes_our_identifier_away(victim: Victim) -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="no module makes interpreters")
-def test_a_subinterpreter(victim: Victim) -> None:
-    """Tombs is in the main interpreter alone; the other one runs, and says nothing."""
-    name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
-    run = "exec" if sys.version_info >= (3, 13) else "run_string"
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_subinterpreter(victim: Victim, when: str) -> None:
+    """Tombs is in the main interpreter alone; the other one runs, and says nothing.
+
+    What it calls is seen by nobody: nothing is called dead from then on, nor what another process
+    of the run has registered and this one never loads.
+    """
+    if sys.version_info >= (3, 14):
+        make = "from concurrent import interpreters\n"
+        use = "one = interpreters.create()\none.exec(TEXT)\none.close()\n"
+    else:
+        name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+        run = "exec" if sys.version_info >= (3, 13) else "run_string"
+        make = f"import {name} as interpreters\n"
+        use = (
+            f"one = interpreters.create()\nfault = interpreters.{run}(one, TEXT)\n"
+            "assert not fault, fault\ninterpreters.destroy(one)\n"
+        )
+    victim.write("app.py", "def called(): return 1\ndef dead(): return 2\n")
+    victim.run("import app", TOMBS_RUN="app-00000000")
+    assert victim.tombs() == ["app.called", "app.dead"]
+    text = "import os, app, m\nm.called(); app.called()\nos.write(1, b'inside\\n')"
+    steps = [make, "import m\n"] if when == "before" else ["import m\n", make]
     ran = victim.run(
-        f"import {name} as interpreters, m\n"
-        "m.called()\n"
-        "for _ in range(3):\n"
-        "    one = interpreters.create()\n"
-        f"    fault = interpreters.{run}(one, 'import sys, os, m\\nm.called()\\n'\n"
-        "        'os.write(1, b\"inside\\\\n\")')\n"
-        "    assert not fault, fault\n"
-        "    interpreters.destroy(one)\n"
-        "os_fork = __import__('os').fork()\n"
-        "if not os_fork: __import__('os')._exit(0)\n"
-        "__import__('os').waitpid(os_fork, 0)\n"
+        "".join(steps) + f"TEXT = {text!r}\n{use * 3}"
+        "import os\nchild = os.fork()\nif not child: os._exit(0)\nos.waitpid(child, 0)\n",
+        TOMBS_RUN="app-00000000",
     )
     assert ran.out == ["inside"] * 3
     assert ran.rest == ""
     assert ran.told == []
-    assert victim.tombs() == ["m.dead"]
+    assert victim.tombs() == []
+    assert victim.snapshot().count(layout.UNKNOWN) == 4
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="there is no such pool")
+def test_a_pool_of_interpreters(victim: Victim) -> None:
+    """concurrent.futures has one: what is called in it is no tomb, nor anything else."""
+    ran = victim.run(
+        "from concurrent.futures import InterpreterPoolExecutor as Pool\nimport m\n"
+        "with Pool(1) as pool: print(pool.submit(m.called).result())\n"
+    )
+    assert (ran.out, ran.told, ran.rest) == (["1"], [], "")
+    assert victim.tombs() == []
 
 
 TOOLS = {

@@ -47,6 +47,9 @@ class Engine:
     def inlined(self) -> None:
         """Remember nothing: nobody compiles here."""
 
+    def elsewhere(self) -> None:
+        """Remember nothing: there is one interpreter here."""
+
 
 @contextmanager
 def finding(*wanted: str, exclude: tuple[str, ...] = ()) -> Iterator[tuple[Finder, Engine]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 from tombs.loader.loader import hide, wrap
-from tombs.loader.module import INLINES
+from tombs.loader.module import INLINES, INTERPRETERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Finder:
             finders = sys.meta_path
         if name == INLINES:
             self._engine.inlined()
+        elif name in INTERPRETERS:
+            self._engine.elsewhere()
         verdict = self._namespace.of_name(name)
         if verdict is not None and not verdict.wanted:
             return None

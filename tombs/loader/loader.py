@@ -49,6 +49,9 @@ if TYPE_CHECKING:
         def inlined(self) -> None:
             """Take notice that functions will be called that never start."""
 
+        def elsewhere(self) -> None:
+            """Take notice that functions will be called in other interpreters of this process."""
+
 
 # Who calls `get_code` in order to run it: every loader's exec_module, and runpy.
 _RUNNERS: Final = frozenset({"exec_module", "_get_module_details"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 # Loaded by the first torch.compile, not by torch: from then on functions are called that never
 # start, since they were inlined into another's compiled code.
 INLINES = "torch._dynamo"
+# What makes other interpreters in this process: modules are loaded anew in each, and their calls
+# are seen by nobody here. (From 3.14 on concurrent.futures loads `_interpreters` in any case.)
+INTERPRETERS = frozenset(
+    {"concurrent.interpreters", "concurrent.futures.interpreter", "_xxsubinterpreters"}
+    | ({"_interpreters"} if sys.version_info < (3, 14) else set())
+)
 # Where numba takes a function to compile it, or what it kept of that: which argument it is.
 COMPILES = {
     "_FunctionCompiler.__init__": "py_func",

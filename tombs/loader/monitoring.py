@@ -310,6 +310,10 @@ class Monitoring:
         """Call nothing dead from now on: what torch.compile inlines is called and never starts."""
         self._populator.inlined([module for found in self._files.values() for module in found])
 
+    def elsewhere(self) -> None:
+        """Call nothing dead from now on: what another interpreter calls starts unseen."""
+        self._populator.elsewhere()
+
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed."""
         self._populator.failed(name, fault)

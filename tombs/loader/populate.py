@@ -67,6 +67,9 @@ if TYPE_CHECKING:
         def unknown(self, slot: int) -> None:
             """Mark a function that can't be watched."""
 
+        def doubt(self) -> None:
+            """Mark all functions that can't be watched any longer."""
+
         def vacate(self, slot: int) -> None:
             """Mark a function that was called."""
 
@@ -110,7 +113,7 @@ class Populator:
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
         self.strangers = Strangers(graveyard, self._shorten.path)
         self.modules = 0
-        self._inlined = False
+        self._inlined = self._elsewhere = False
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
         """Look into the cache for what was made of a module's marshalled code.
@@ -246,6 +249,14 @@ class Populator:
         for module in modules:
             self._unseen(module)
 
+    def elsewhere(self) -> None:
+        """Take for unknown what isn't seen called of all modules there are, and that will be.
+
+        Those of other processes too: another interpreter may load what this one doesn't.
+        """
+        self._inlined = self._elsewhere = True
+        self.graveyard.doubt()
+
     def _unseen(self, module: Module) -> None:
         if module.base is not None and module.image is not None:
             for slot in range(module.base, module.base + module.image.count):
@@ -292,6 +303,12 @@ class Populator:
                 raise
             finally:
                 self._making.remove(module)
+        self._settle_waiting(patience)
+        if self._elsewhere:
+            self.graveyard.doubt()
+        return len(self._aside) + len(self._waiting) + self.strangers.find()
+
+    def _settle_waiting(self, patience: float) -> None:
         for waiting in tuple(self._waiting):
             module, data, key, crc = waiting
             if not self._register(module, data, key, crc, patience=patience):
@@ -300,7 +317,6 @@ class Populator:
                 self._written_down(module)
                 if waiting in self._waiting:  # else another thread was quicker
                     self._waiting.remove(waiting)
-        return len(self._aside) + len(self._waiting) + self.strangers.find()
 
     @property
     def making(self) -> bool:

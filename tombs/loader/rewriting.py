@@ -126,6 +126,10 @@ class Rewriting:
     def inlined(self) -> None:
         """Do nothing: what torch.compile inlines calls its vacate, once, as it is compiled."""
 
+    def elsewhere(self) -> None:
+        """Call nothing dead from now on: another interpreter loads its modules as they are."""
+        self._populator.elsewhere()
+
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed."""
         self._populator.failed(name, fault)

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 DEADLINE: Final = 1.0
 _PATIENCE: Final = 0.05
-# The end of the strings region is kept for notes, so that "strings full" can still be written down:
-# a sixteenth of it, but at least this much.
+# At least so much of the strings, a sixteenth else, is kept for notes: "strings full" is one.
 _FOR_NOTES: Final = 16 * 1024
 # Stacks are worth less than modules: a thousand at most, and none in the last quarter of it.
 STACKS: Final = 1000
@@ -63,7 +62,7 @@ class Graveyard:
 
     __slots__ = (
         *("_history", "_index", "_markers", "_served"),
-        *("epochs", "lock", "region", "returned", "shorten", "traps"),
+        *("doubt", "epochs", "lock", "region", "returned", "shorten", "traps"),
     )
 
     def __init__(self, region: Region, lock: FileLock) -> None:
@@ -71,6 +70,7 @@ class Graveyard:
         self.lock = lock
         self._index = Index(region)
         self._served = Served(region)
+        self.doubt = region.doubt  # takes what wasn't seen called, by whomever, for unknown
         self._markers: Array[c_uint8] | None = None
         self._history: History | None = None
         self.epochs = False  # whether functions will be armed again

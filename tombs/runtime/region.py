@@ -198,6 +198,13 @@ class Region:
             if wanted > had:
                 self._allocate(at + had, wanted - had)
 
+    def doubt(self) -> None:
+        """Mark every function as unknown that wasn't seen called."""
+        at, populated = self.markers_at, bytes((layout.POPULATED,))
+        beyond = at + self.words[layout.SLOTS_USED]
+        while (at := self.map.find(populated, at, beyond)) >= 0:
+            self.map[at] = layout.UNKNOWN
+
     def close(self) -> None:
         """Give the descriptor back; the mapping stays while somebody may store a marker."""
         self._held.close()
