@@ -51,7 +51,8 @@ def reporting(
 
     Args:
         work: what is to be done when code starts; gives what the callback is to answer.
-        missed: gets the code where there is no room for that, at the limit of recursion.
+        missed: gets the code where that can't be done: where there is no room for it, at the limit
+            of recursion, and our own.
         answer: what is to be answered then.
     """
     # A function's names outlive a module's, when Python ends.
@@ -62,7 +63,8 @@ def reporting(
 
     def started(code: CodeType, _offset: int) -> object:
         if code.co_filename[:size] == own:  # the start of our work itself would begin it anew
-            return work(code)
+            missed[:0] = (code,)
+            return answer
         try:
             for found in watchers:
                 if found != nobody:
