@@ -20,6 +20,8 @@ from __future__ import annotations
 import builtins
 from sys import _getframe
 
+from tombs.runtime.originals import original
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
 NAME = "_tomb_vacate"
 # What all who have their place remember in: nobody reads it, since they read their base once more.
 _PLACED: set[int] = set()
+_get_ident = original("_thread", "get_ident")
+_DEEPEST = 2
 VACATED = 1
 UNKNOWN = 2
 _ERASING = (
@@ -84,6 +88,7 @@ class Vacate:
         "_base",
         "_count",
         "_erase",
+        "_erasing",
         "_hidden",
         "_history",
         "_markers",
@@ -108,6 +113,7 @@ class Vacate:
         self._stuck: frozenset[int] | None = None
         self._waiting: set[int] = set()
         self._hidden = False
+        self._erasing = False
 
     def __call__(self, index: int) -> None:
         """Vacate a function's tomb; called by its prologue, and by nothing else."""
@@ -124,8 +130,13 @@ class Vacate:
             try:
                 if known and self._history is not None:
                     self._history.touch(base + index)
-                if self._erase is not None:
-                    self._retire(index, _getframe(1))
+                if self._erase is not None and not self._erasing:
+                    # An audit hook of the program's is told of it, and may call us.
+                    self._erasing = True
+                    try:
+                        self._retire(index, _getframe(1))
+                    finally:
+                        self._erasing = False
             except RecursionError as fault:
                 # At the limit there is room for the call, but not for more: that waits.
                 step = fault.__traceback__
@@ -221,17 +232,31 @@ class Fallback:
         resolve: finds the vacate of the module that a code object belongs to.
     """
 
-    __slots__ = ("_resolve",)
+    __slots__ = ("_depths", "_resolve")
 
     def __init__(self, resolve: Callable[[FrameType, int], Enters | None]) -> None:
         self._resolve = resolve
+        self._depths: dict[int, int] = {}  # of calls within each other, by thread
 
     def __call__(self, index: int) -> None:
         """Vacate the tomb of the function that called."""
-        frame = _getframe(1)
-        vacate = self._resolve(frame, index)
-        if vacate is not None:
-            vacate.enter(index, frame)
+        # An audit hook of the program's is told who looks at a frame, and may call us: that one is
+        # vacated by the call that it was told of. (What interrupts us is no such thing: it counts.)
+        me = _get_ident()
+        depth = self._depths.get(me, 0)
+        if depth > _DEEPEST:
+            return
+        self._depths[me] = depth + 1
+        try:
+            frame = _getframe(1)
+            vacate = self._resolve(frame, index)
+            if vacate is not None:
+                vacate.enter(index, frame)
+        finally:
+            if depth:
+                self._depths[me] = depth
+            else:
+                self._depths.pop(me, None)
 
     def __copy__(self) -> Fallback:
         """Stay one."""
