@@ -4,7 +4,7 @@ The image is made once for a module's code and then copied as it is: into every 
 module is registered in, and into the cache beside its code. So everything that costs time for each
 function (names, lines, hashes, the rendered wire lines) is done here, and registering is one copy.
 
-    u32 count, length of module name, of file, of names, of lines, flags (0); then 8 zero bytes
+    u32 count, length of module name, of file, of names, of lines, flags (HIDES); then 8 zero bytes
     u64 hash      of each function's own code (0: not known)
     u32 start     first line of each
     u32 end       last line of each
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 HEAD = struct.Struct("<IIIIII8x")
 METHOD = 1
+# The module sets up a tracer or the like: what that calls is reported to no other (describe.py).
+HIDES = 1
 
 
 class Entry:
@@ -62,7 +64,9 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def build(module: str, file: str, entries: Sequence[Entry], lines: Sequence[str]) -> bytes:
+def build(
+    module: str, file: str, entries: Sequence[Entry], lines: Sequence[str], flags: int = 0
+) -> bytes:
     """Make a module's image.
 
     Args:
@@ -70,6 +74,7 @@ def build(module: str, file: str, entries: Sequence[Entry], lines: Sequence[str]
         file: path of its source, absolute.
         entries: its functions, ordered by first line.
         lines: the wire line of each, as `tombs.wire.line` renders it.
+        flags: the module's.
     """
     count = len(entries)
     name_bytes = [encode(entry.qualname) for entry in entries]
@@ -80,7 +85,9 @@ def build(module: str, file: str, entries: Sequence[Entry], lines: Sequence[str]
     words = struct.Struct(f"<{count}Q{count}I{count}I{count}I{count + 1}I{count + 1}I{count}B")
     return b"".join(
         (
-            HEAD.pack(count, len(module_bytes), len(file_bytes), len(name_blob), len(line_blob), 0),
+            HEAD.pack(
+                *(count, len(module_bytes), len(file_bytes), len(name_blob), len(line_blob)), flags
+            ),
             words.pack(
                 *[entry.own_hash for entry in entries],
                 *[entry.start for entry in entries],
@@ -143,6 +150,7 @@ class Image:
         "count",
         "ends",
         "file_bytes",
+        "flags",
         "hashes",
         "marks",
         "module_bytes",
@@ -165,13 +173,14 @@ class Image:
         if len(data) < HEAD.size:
             message = "image shorter than its head"
             raise ValueError(message)
-        count, module, file, names, lines, _ = HEAD.unpack_from(data)
+        count, module, file, names, lines, flags = HEAD.unpack_from(data)
         # 29: a hash, five words and a kind each; and of the two rows of offsets one more
         if HEAD.size + 29 * count + 8 + module + file + names + lines != len(data):
             message = "image lengths don't add up"
             raise ValueError(message)
         self._data = data
         self.count: int = count
+        self.flags: int = flags
 
     def __getattr__(self, name: str) -> memoryview:
         """Make the views, when one is missing."""

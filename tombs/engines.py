@@ -37,6 +37,7 @@ def start_engine(
     if wanted != "rewrite":
         monitoring = Monitoring(populator, namespace, wake, pause)
         if monitoring.start():
+            populator.reported = True
             undo.append(monitoring.stop)
             return monitoring
         if wanted == "monitoring":

@@ -6,40 +6,21 @@ that no row names.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Fault(NamedTuple):
-    """One row.
-
-    Args:
-        fault: what is done.
-        outcome: what must come of it.
-        tests: where: files of tests/, each with a test's name.
-    """
-
-    fault: str
-    outcome: str
-    tests: tuple[str, ...]
-
-
-def row(fault: str, outcome: str, *tests: str) -> Fault:
-    """Make a row."""
-    return Fault(fault, outcome, tests)
-
-
-KILLED = "faults/test_killed.py::test_"
-FORKS = "faults/test_forks.py::test_"
-SIGNALS = "faults/test_signals.py::test_"
-EXITS = "faults/test_exits.py::test_"
-PLACES = "faults/test_places.py::test_"
-FILES = "faults/test_files.py::test_"
-INTERPRETER = "faults/test_interpreter.py::test_"
-TOOLS = "faults/test_tools.py::test_"
-SECRETS = "faults/test_secrets.py::test_"
-TOKEN = "runtime/test_token.py::test_"
-SERVER = "runtime/test_server.py::test_"
-SOCKETS = "runtime/test_sockets.py::test_"
+from tests.faults.rows import (
+    EXITS,
+    FILES,
+    FORKS,
+    INTERPRETER,
+    KILLED,
+    PLACES,
+    SECRETS,
+    SERVER,
+    SIGNALS,
+    SOCKETS,
+    TOKEN,
+    TOOLS,
+    row,
+)
 
 FAULTS = (
     row(
@@ -283,6 +264,12 @@ FAULTS = (
         INTERPRETER + "under_the_debugger",
         INTERPRETER + "under_cprofile",
     ),
+    row(
+        "a tracer, profiler, audit hook or debugger of the program's own",
+        "called as ever; Python reports nothing of it, so its module's functions are unknown to"
+        " monitoring",
+        INTERPRETER + "a_tracer_of_the_programs_own",
+    ),
     row("gevent, eventlet, before and after", "no stall, no warning", TOOLS + "green_threads"),
     row("asyncio in debug mode, uvloop, trio", "no warning", TOOLS + "event_loops"),
     row("coverage.py, both cores", "the same figures", TOOLS + "under_coverage"),
@@ -321,6 +308,7 @@ FAULTS = (
         "functions that cloudpickle takes to another process",
         "they run there, with Tombs and without; calls in the same run count",
         "integration/test_other_code.py::test_cloudpickle_to_another_process",
+        "integration/test_other_code.py::test_what_cloudpickle_brings_counts",
     ),
     row("freezegun, time-machine", "both work", TOOLS + "a_clock_that_is_frozen"),
     row("Dask's and Ray's workers", "their calls count", TOOLS + "dask", TOOLS + "ray"),

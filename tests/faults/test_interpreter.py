@@ -278,6 +278,42 @@ def test_beside_tools_of_the_standard_library(victim: Victim, tool: str) -> None
     assert victim.tombs() == ["m.dead"]
 
 
+HOOKS = {
+    "settrace": "sys.settrace(hook)\n    work()\n    sys.settrace(None)",
+    "setprofile": "sys.setprofile(hook)\n    work()\n    sys.setprofile(None)",
+    "threading": "threading.settrace(hook)\n    one = threading.Thread(target=work)\n"
+    "    one.start(); one.join()\n    threading.settrace(None)",
+    "audit": "sys.addaudithook(hook)\n    work()\n    sys.audit('own', 1)",
+    "audit by a copy": "copy = types.FunctionType(hook.__code__, {'note': note})\n"
+    "    sys.addaudithook(copy)\n    work()\n    sys.audit('own', 1)",
+    "bdb": "debugger = type('Own', (bdb.Bdb,), {'user_line': hook})()\n"
+    "    debugger.set_step(); debugger.runcall(work)",
+    "monitoring": "sys.monitoring.use_tool_id(2, 'own')\n"
+    "    sys.monitoring.register_callback(2, sys.monitoring.events.PY_START, hook)\n"
+    "    sys.monitoring.set_local_events(2, work.__code__, sys.monitoring.events.PY_START)\n"
+    "    work()\n    sys.monitoring.free_tool_id(2)",
+}
+
+
+@pytest.mark.parametrize("kind", HOOKS)
+def test_a_tracer_of_the_programs_own(victim: Victim, kind: str) -> None:
+    """What Python calls with its reports turned off is seen by no monitoring: it is unknown."""
+    if kind == "monitoring" and sys.version_info < (3, 12):
+        pytest.skip("there is no sys.monitoring")
+    victim.write(
+        "app.py",
+        "import bdb, sys, threading, types\nseen = []\ndef work(): pass\ndef dead(): pass\n"
+        "def hook(*_): note()\ndef note(): seen.append(1)\n"
+        f"def start():\n    {HOOKS[kind]}\n    print(len(seen) > 0)\n",
+    )
+    for _ in range(3 if kind == "audit" else 1):  # the last time with what the cache holds
+        victim.clear()
+        ran = victim.run("import app, m\napp.start()\nm.called()\n")
+        assert (ran.out, ran.told, ran.rest) == (["True"], [], "")
+        own = ["app.dead"] if victim.engine == "rewrite" else []
+        assert victim.tombs() == [*own, "m.dead"]
+
+
 NARROWED = {
     "path": "import sys\nsys.path[:] = [sys.argv[1]]\n",
     "hooks": "import sys, importlib.machinery as machinery\nsys.path_hooks[:] = [\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.table import FAULTS, Fault
+from tests.faults.rows import Fault
+from tests.faults.table import FAULTS
 
 TESTS = Path(__file__).parent.parent
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     Hold = Callable[[int], Held]
 
-VERSION: Final = 2
+VERSION: Final = 3
 HEAD: Final = struct.Struct("<16sIIQ")
 TABLE: Final = struct.Struct("<II")
 ENTRY: Final = struct.Struct("<QQII16sQI4x")

@@ -14,7 +14,7 @@ from _operator import itemgetter
 from binascii import crc32
 from marshal import dumps
 
-from tombs.block import Entry, build
+from tombs.block import HIDES, Entry, build
 from tombs.wire import beginning, line_of
 
 TYPE_CHECKING = False
@@ -32,6 +32,13 @@ _OWN_FLAGS = 0x3FF
 _SIMPLE = frozenset(map(type, (None, True, ..., 0, 0.0, 0j, "", b"")))
 _LINE = itemgetter(2)
 _CODE = type((lambda: None).__code__)
+# What sets up a function that Python calls with its reports turned off: a tracer, a profiler, an
+# audit hook, a debugger, a callback of sys.monitoring.
+_HIDING = frozenset(
+    {"settrace", "settrace_all_threads", "setprofile", "setprofile_all_threads", "addaudithook"}
+    | {"Bdb", "Pdb"}
+)
+_HIDING_TOGETHER = frozenset({"monitoring", "register_callback"})
 
 
 def own_hash(code: CodeType) -> int:
@@ -155,12 +162,31 @@ def image(module: str, file: str, functions: list[Function]) -> bytes:
     return whole(image_in_steps(module, file, functions))
 
 
+def hides(names: tuple[str, ...]) -> bool:
+    """Tell by the names that code uses whether it sets up a tracer or the like."""
+    return not _HIDING.isdisjoint(names) or _HIDING_TOGETHER.issubset(names)
+
+
 def image_in_steps(
-    module: str, file: str, functions: list[Function]
+    module: str, file: str, functions: list[Function], body: CodeType | None = None
 ) -> Generator[bool, None, bytes]:
-    """Make a module's image in steps of a few microseconds, between which others may run."""
+    """Make a module's image in steps of a few microseconds, between which others may run.
+
+    Args:
+        module: its name.
+        file: path of its source, as it is to be written down.
+        functions: its functions, in order.
+        body: its own code, where it is there.
+    """
     described = yield from _entries(functions)
     lines = []
+    flags = HIDES if body is not None and hides(body.co_names) else 0
+    yield False
+    for function in functions:
+        if hides(function.code.co_names):
+            flags = HIDES
+            break
+        yield False
     where = beginning(file)
     for entry in described:
         if entry.method:
@@ -170,4 +196,4 @@ def image_in_steps(
             lines.append(line_of(where, entry.start, entry.end, None, f"{module}.{entry.qualname}"))
         yield False
     yield True  # what follows is one piece
-    return build(module, file, described, lines)
+    return build(module, file, described, lines, flags)

@@ -122,6 +122,11 @@ class Module:
         return self._code
 
     @property
+    def body(self) -> CodeType | None:
+        """Its code; None where it was never known, or is let go."""
+        return self._code
+
+    @property
     def done(self) -> bool:
         """Whether all that was called of it is marked, or will be as it gets its slots."""
         return self._code is None

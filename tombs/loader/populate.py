@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 
-from tombs.block import Image, digest, image_count
+from tombs.block import HIDES, Image, digest, image_count
 from tombs.loader.boundary import ours
 from tombs.loader.module import Module, place
 from tombs.loader.strangers import Strangers
@@ -114,6 +114,7 @@ class Populator:
         self.strangers = Strangers(graveyard, self._shorten.path)
         self.modules = 0
         self._inlined = self._elsewhere = False
+        self.reported = False  # calls are known by Python's reports
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
         """Look into the cache for what was made of a module's marshalled code.
@@ -187,7 +188,7 @@ class Populator:
 
         functions = walk(module.code) if module.functions is None else module.functions
         file = self._shorten.path(module.file)
-        data = yield from image_in_steps(module.name, file, functions)
+        data = yield from image_in_steps(module.name, file, functions, module.body)
         from binascii import crc32  # noqa: PLC0415 - as above
 
         yield True  # as the last piece was
@@ -235,7 +236,7 @@ class Populator:
         module.vacate.place(allotted.base, allotted.image.count)
         for index in module.unknown:
             self.graveyard.unknown(allotted.base + index)
-        if self._inlined:
+        if self._inlined or (self.reported and allotted.image.flags & HIDES):
             self._unseen(module)
         return True
 
