@@ -286,8 +286,7 @@ HOOKS = {
     "audit": "sys.addaudithook(hook)\n    work()\n    sys.audit('own', 1)",
     "audit by a copy": "copy = types.FunctionType(hook.__code__, {'note': note})\n"
     "    sys.addaudithook(copy)\n    work()\n    sys.audit('own', 1)",
-    "bdb": "debugger = type('Own', (bdb.Bdb,), {'user_line': hook})()\n"
-    "    debugger.set_step(); debugger.runcall(work)",
+    "bdb": "debugger = Own()\n    debugger.set_step(); debugger.runcall(work)",
     "monitoring": "sys.monitoring.use_tool_id(2, 'own')\n"
     "    sys.monitoring.register_callback(2, sys.monitoring.events.PY_START, hook)\n"
     "    sys.monitoring.set_local_events(2, work.__code__, sys.monitoring.events.PY_START)\n"
@@ -304,7 +303,8 @@ def test_a_tracer_of_the_programs_own(victim: Victim, kind: str) -> None:
         "app.py",
         "import bdb, sys, threading, types\nseen = []\ndef work(): pass\ndef dead(): pass\n"
         "def hook(*_): note()\ndef note(): seen.append(1)\n"
-        f"def start():\n    {HOOKS[kind]}\n    print(len(seen) > 0)\n",
+        + "class Own(bdb.Bdb): user_line = hook\n" * (kind == "bdb")
+        + f"def start():\n    {HOOKS[kind]}\n    print(len(seen) > 0)\n",
     )
     for _ in range(3 if kind == "audit" else 1):  # the last time with what the cache holds
         victim.clear()

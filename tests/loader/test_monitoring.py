@@ -229,7 +229,11 @@ class Turn:
 signal.signal(signal.SIGALRM, Turn())
 """
 INTERRUPTS = {
-    "a finalizer that the collector calls": ("gc.set_threshold(1)", "gone", "Last{}::__del__"),
+    "a finalizer that the collector calls": (
+        "gc.set_threshold(1, 1, 1)",
+        "gone",
+        "Last{}::__del__",
+    ),
     "a signal's handler": ("signal.setitimer(signal.ITIMER_REAL, 3e-5)", "handled", "handle{}"),
 }
 
@@ -255,5 +259,5 @@ def test_what_interrupts_the_callback_is_seen(program: Program, interrupt: str) 
     end = f"signal.setitimer(signal.ITIMER_REAL, 0)\nprint(*m.{done})\n"
     ran = program.run(f"{INTERRUPTED}{start}\nm.work()\n{end}")
     called = {f"m.{name.format(n)}" for n in ran.out[0].split()}
-    assert len(called) > 50
+    assert len(called) > 5
     assert not called & set(program.tombs())

@@ -36,8 +36,8 @@ _CODE = type((lambda: None).__code__)
 # audit hook, a debugger, a callback of sys.monitoring.
 _HIDING = frozenset(
     {"settrace", "settrace_all_threads", "setprofile", "setprofile_all_threads", "addaudithook"}
-    | {"Bdb", "Pdb"}
 )
+_HIDING_BASES = frozenset({"Bdb", "Pdb"})  # where a module's body names one, it has a debugger
 _HIDING_TOGETHER = frozenset({"monitoring", "register_callback"})
 
 
@@ -180,7 +180,9 @@ def image_in_steps(
     """
     described = yield from _entries(functions)
     lines = []
-    flags = HIDES if body is not None and hides(body.co_names) else 0
+    flags = 0
+    if body is not None and (hides(body.co_names) or not _HIDING_BASES.isdisjoint(body.co_names)):
+        flags = HIDES
     yield False
     for function in functions:
         if hides(function.code.co_names):
