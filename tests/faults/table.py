@@ -13,6 +13,7 @@ from tests.faults.rows import (
     INTERPRETER,
     KILLED,
     PLACES,
+    QUERIES,
     SECRETS,
     SERVER,
     SIGNALS,
@@ -284,6 +285,12 @@ FAULTS = (
         "functions compile and run as ever; of their module nothing is called dead",
         TOOLS + "functions_that_numba_compiles",
         TOOLS + "a_function_that_another_module_hands_to_numba",
+    ),
+    row(
+        "statements of SQLAlchemy and Pony ORM that are made of lambdas",
+        "the queries are those without Tombs",
+        QUERIES + "lambdas_of_sqlalchemys_statements",
+        QUERIES + "lambdas_that_pony_reads",
     ),
     row(
         "torch.compile",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.victim import ENGINES, Victim
+from tests.faults.victim import ENGINES, Victim, need
 from tests.support import LAUNCHER, ROOT, environment, python
 
-APART = ("ray", "torch")  # too large for the extra: tried where somebody has installed them
 USES = "import m\nm.called()\nprint('own output')\n"
 # posix's, since gevent's own waitpid may hang with what its own fork gives.
 FORK = (
@@ -57,14 +55,6 @@ def victim(request: pytest.FixtureRequest, tmp_path: Path) -> Victim:
     made = Victim(tmp_path, request.param)
     made.write("app.py", "def called(): return 1\ndef dead(): return 2\n")
     return made
-
-
-def need(module: str) -> None:
-    """Skip where a tool isn't installed; fail where scripts/test has installed them all."""
-    if importlib.util.find_spec(module) is None:
-        if os.environ.get("TOMBS_TEST_TOOLS") and module not in APART:
-            pytest.fail(f"{module} belongs to the extra `tools`, and is not installed")
-        pytest.skip(f"{module} is not installed")
 
 
 @pytest.mark.parametrize("order", ["tombs first", "tombs last"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.support import ROOT, run
 from tests.support_session import ENGINES, Program, Ran
@@ -16,17 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["ENGINES", "LONG", "Ran", "Victim", "many"]
+__all__ = ["ENGINES", "LONG", "Ran", "Victim", "many", "need"]
 
 # With TOMBS_TEST_LONG=1 what is tried at random is tried ten times as long.
 TIMEOUT = 30.0
 LONG = os.environ.get("TOMBS_TEST_LONG") == "1"
+APART = ("ray", "torch")  # too large for the extra: tried where somebody has installed them
 BOOTSTRAP = os.path.join(ROOT, "tombs", "bootstrap")
 
 
 def many(number: int) -> int:
     """Give how often something is tried: so often, or ten times that."""
     return number * 10 if LONG else number
+
+
+def need(module: str) -> None:
+    """Skip where a tool isn't installed; fail where scripts/test has installed them all."""
+    if importlib.util.find_spec(module) is None:
+        if os.environ.get("TOMBS_TEST_TOOLS") and module not in APART:
+            pytest.fail(f"{module} belongs to the extra `tools`, and is not installed")
+        pytest.skip(f"{module} is not installed")
 
 
 class Victim(Program):

@@ -64,6 +64,11 @@ TOOLS: Final = (
         "torch.compile", "torch",
         "both work; under monitoring, from the first torch.compile on, nothing is called dead",
     ),
+    Tool(
+        "Pony ORM", "pony",
+        "both work; under rewrite a module that imports it is left alone, and Pony can't read the"
+        " lambda of a query elsewhere",
+    ),
     Tool("Cython", "Cython", "compiled modules can't be watched"),
     Tool("slipcover", "slipcover", "not tried", ("slipcover",)),
     Tool("pyinstrument", "pyinstrument", "not tried", ("pyinstrument",)),

@@ -138,7 +138,10 @@ class Populator:
         """Take notice of a module that is about to run, or, late, of one that ran already."""
         self.modules += 1
         name = "__main__" if name == "__mp_main__" else name
-        late = late or (code is not None and compiles(code))
+        # numba makes machine code of a module's functions. What is called there is seen by nobody,
+        # so what isn't seen to be called is unknown; and it knows no prologue: a function that has
+        # one is an error to it.
+        late = late or (code is not None and imports(code, "numba"))
         return Module(name, code, self.make_vacate(), late=late, file=file)
 
     def set_aside(self, module: Module) -> bool:
@@ -370,15 +373,11 @@ class Populator:
         return self.graveyard.note(key, "unwatched", name, functions, reason)
 
 
-def compiles(code: CodeType) -> bool:
-    """Tell whether a module imports what makes machine code of its functions: numba.
-
-    What is called there is seen by nobody, so what isn't seen to be called is unknown; and the
-    compiler knows no prologue: a function that has one is an error to it.
-    """
+def imports(code: CodeType, package: str) -> bool:
+    """Tell whether a module imports a package, or something of it."""
     names = code.co_names
     # Joined first, since most modules import no such thing, and this is done for each.
-    return "numba" in " ".join(names) and any(name.split(".")[0] == "numba" for name in names)
+    return package in " ".join(names) and any(name.split(".")[0] == package for name in names)
 
 
-__all__ = ["Module", "Populator", "place"]
+__all__ = ["Module", "Populator", "imports", "place"]

@@ -17,6 +17,7 @@ from tombs.loader.boundary import ours
 from tombs.loader.functions import walk
 from tombs.loader.loader import caller_of
 from tombs.loader.module import origin, place
+from tombs.loader.populate import imports
 from tombs.loader.rewrite import rewrite
 
 TYPE_CHECKING = False
@@ -108,6 +109,8 @@ class Rewriting:
         module = self._populator.module(name, code)
         module.functions = walk(code)
         indexes = {id(function.code): index for index, function in enumerate(module.functions)}
+        # Pony reads what a lambda's instructions say, to make a query of it.
+        module.late = module.late or imports(code, "pony")
         # A late one is another compiler's, which must find its functions as they were written.
         changed, module.unknown = (code, ()) if module.late else rewrite(code, indexes)
         if not module.unknown and not module.late:  # what can't be rewritten isn't worth keeping

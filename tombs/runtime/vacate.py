@@ -149,6 +149,13 @@ class Vacate:
     # into the call and give up at the store, which is an error to who asked for one whole graph.
     __call__._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
+    def __clause_element__(self) -> object:
+        """Tell SQLAlchemy that this is none of the values that a lambda of its statements names.
+
+        It would take the call away from us, and refuse it as the program's own.
+        """
+        raise AttributeError(NAME)
+
     def enter(self, index: int, frame: FrameType) -> None:
         """Vacate a function's tomb on behalf of the prologue in `frame`."""
         base = self._base
