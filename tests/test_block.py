@@ -116,3 +116,17 @@ def test_surrogates_are_kept_and_nothing_else_is_changed() -> None:
     """Names are UTF-8, but for what no UTF-8 has."""
     assert encode("é") == "é".encode()
     assert encode("\udce9").decode("utf-8", "surrogatepass") == "\udce9"
+
+
+def test_a_function_is_found_around_a_line() -> None:
+    """By its name, where its first line is not told, but one within it."""
+    image = made(
+        Entry("f", 1, 9, method=False),
+        Entry("f", 3, 4, method=False),
+        Entry("g", 3, 9, method=False),
+        Entry("f", 8, 9, method=False),
+    )
+    assert image.around(4, "f") == [0, 1]
+    assert image.around(5, "f") == [0]
+    assert image.around(1, "f") == []
+    assert image.around(10, "f") == []

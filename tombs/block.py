@@ -249,6 +249,18 @@ class Image:
             index += 1
         return found
 
+    def around(self, line: int, qualname: str) -> list[int]:
+        """Give the indexes of the functions of this name that begin before a line and reach it.
+
+        A decorator that compiles a function anew has left itself out, and so its own line.
+        """
+        wanted = encode(qualname)
+        return [
+            index
+            for index in range(bisect_left(self.starts, line))
+            if self.ends[index] >= line and self.name(index) == wanted
+        ]
+
     def check(self) -> None:
         """Look at every offset.
 

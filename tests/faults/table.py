@@ -276,9 +276,10 @@ FAULTS = (
     row("coverage.py, both cores", "the same figures", TOOLS + "under_coverage"),
     row(
         "pytest's assertion rewriting, beartype.claw, typeguard",
-        "both work",
+        "both work; what typeguard's decorator compiles anew is unknown to the rewrite engine",
         TOOLS + "under_pytests_assertion_rewriting",
         TOOLS + "import_hooks_that_check_types",
+        TOOLS + "a_decorator_that_compiles_anew",
     ),
     row(
         "numba",

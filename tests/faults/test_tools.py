@@ -159,6 +159,23 @@ def test_import_hooks_that_check_types(victim: Victim, hook: str) -> None:
     assert "app.called" not in tombs
 
 
+def test_a_decorator_that_compiles_anew(victim: Victim) -> None:
+    """Typeguard's makes a function from its source: that one is called, and has no prologue."""
+    need("typeguard")
+    victim.write(
+        "app.py",
+        "from typeguard import typechecked\n@typechecked\ndef called(x: int) -> int: return x\n"
+        "@typechecked\nclass Thing:\n    def called(self, x: int) -> int: return x\n"
+        "def plain(): return 1\n@typechecked\ndef dead(x: int) -> int: return x\n",
+    )
+    for _ in range(3):  # the last time with what the cache holds
+        victim.clear()
+        ran = victim.run("import app, m\nprint(app.called(1), app.Thing().called(2), m.called())\n")
+        assert (ran.out, ran.told, ran.rest) == (["1 2 1"], [], "")
+        known = victim.engine == "monitoring"
+        assert victim.tombs() == ["app.dead", "app.plain"] * known + ["m.dead"]
+
+
 def test_functions_that_numba_compiles(victim: Victim) -> None:
     """They compile and run as ever; of their module nothing is called dead."""
     need("numba")

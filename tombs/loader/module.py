@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         def place(self, base: int, count: int | None = None) -> None:
             """Take the module's first slot, and mark what was called before it was known."""
 
+        def unseen(self) -> None:
+            """Take for unknown what isn't seen to be called."""
+
 
 # Loaded by the first torch.compile, not by torch: from then on functions are called that never
 # start, since they were inlined into another's compiled code.
@@ -172,7 +175,7 @@ class Module:
 
             mark = fingerprint(code)
             return [index for index in found if image.marks[index] == mark] or found
-        return found
+        return found or image.around(code.co_firstlineno, code.co_qualname)
 
     def has(self, index: int, code: CodeType) -> bool:
         """Tell whether its function of that number can be this code."""

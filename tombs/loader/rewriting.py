@@ -124,6 +124,9 @@ class Rewriting:
 
     def _known(self, module: Module, code: CodeType, names: dict[str, Any]) -> None:
         self._files.setdefault(code.co_filename, []).append(module)
+        # Its decorator compiles a function anew, from the source.
+        if "typechecked" in code.co_names and imports(code, "typeguard"):
+            module.vacate.unseen()
         names[VACATE] = vars(builtins)[VACATE] if VACATE in names else module.vacate
 
     def inlined(self) -> None:
