@@ -6,6 +6,7 @@ that no row names.
 
 from __future__ import annotations
 
+from tests.faults.outside import OUTSIDE
 from tests.faults.rows import (
     EXITS,
     FILES,
@@ -14,11 +15,7 @@ from tests.faults.rows import (
     KILLED,
     PLACES,
     QUERIES,
-    SECRETS,
-    SERVER,
     SIGNALS,
-    SOCKETS,
-    TOKEN,
     TOOLS,
     row,
 )
@@ -116,12 +113,18 @@ FAULTS = (
         EXITS + "ends_as_without_tombs",
     ),
     row(
-        "disk full or tiny: at start, registration, cache, dump",
+        "standard streams closed before the start",
+        "the program gets the descriptors that it would have got",
+        "cli/test_run.py::test_descriptors_are_those_of_a_direct_start",
+    ),
+    row(
+        "disk full or tiny: at start, registration, cache, dump, snapshot",
         "one line, no SIGBUS, no half file, nothing called is a tomb",
         PLACES + "a_full_disk_at_the_start",
         PLACES + "a_full_disk_at_a_registration",
         PLACES + "a_full_disk_for_the_cache",
         PLACES + "a_full_disk_for_the_dump",
+        PLACES + "a_full_disk_for_a_snapshot",
     ),
     row(
         "slots full in five processes together",
@@ -189,6 +192,12 @@ FAULTS = (
         FILES + "a_graveyard_of_another_format",
     ),
     row(
+        "two Pythons in one run directory, or one that Tombs was not set up for",
+        "no graveyard is shared; the other one is silent",
+        "runtime/test_opening.py::test_interpreters_of_two_versions_share_no_graveyard",
+        "integration/test_bootstrap.py::test_silent_on_other_pythons",
+    ),
+    row(
         "two applications on one path",
         "both are in it, neither spoils the other's",
         FILES + "two_applications_on_one_path",
@@ -197,6 +206,12 @@ FAULTS = (
         "graveyard, lock or socket removed or replaced while in use",
         "the program goes on; what replaced it is untouched",
         FILES + "a_graveyard_that_goes_while_it_is_used",
+    ),
+    row(
+        "a graveyard cut short from outside, where no program has it mapped",
+        "readers answer or say what is wrong; a start refuses it",
+        FILES + "a_graveyard_that_is_cut_while_it_is_read",
+        "runtime/test_region.py::test_a_file_cut_short_is_refused",
     ),
     row(
         "bytes of a graveyard flipped",
@@ -320,76 +335,5 @@ FAULTS = (
     ),
     row("freezegun, time-machine", "both work", TOOLS + "a_clock_that_is_frozen"),
     row("Dask's and Ray's workers", "their calls count", TOOLS + "dask", TOOLS + "ray"),
-    row(
-        "clients that never read, read a byte at a time, flood, vanish; a thousand of them",
-        "others are served, memory is bounded",
-        SERVER + "who_never_reads_keeps_nobody_waiting",
-        SERVER + "a_byte_at_a_time_ends",
-        SERVER + "a_flood_of_garbage",
-        SERVER + "who_vanishes_is_no_trouble",
-        SERVER + "a_thousand_clients",
-    ),
-    row("no descriptor left", "served later", SERVER + "no_descriptor_left"),
-    row(
-        "something else in the socket's place",
-        "only a dead socket of one's own is taken away",
-        SOCKETS + "stale_socket_is_replaced",
-        SOCKETS + "live_socket_is_left_alone",
-        SOCKETS + "what_is_no_socket_is_left_alone",
-        SOCKETS + "link_to_a_stale_socket_is_left_alone",
-        SOCKETS + "another_users_stale_socket_is_left_alone",
-    ),
-    row("another user connects", "no answer", SOCKETS + "other_users_get_no_answer"),
-    row(
-        "over TCP: a wrong token, a token with a line feed in it",
-        "closed without an answer, others are served",
-        TOKEN + "a_wrong_token_gets_no_answer",
-    ),
-    row(
-        "over TCP: no token, half a token, a byte of it now and then",
-        "closed at the deadline, without an answer",
-        TOKEN + "no_token_gets_no_answer",
-        TOKEN + "an_end_without_a_token_gets_no_answer",
-        TOKEN + "a_slow_token_gets_no_answer",
-    ),
-    row(
-        "over TCP: a gigabyte of token",
-        "closed after its first bytes",
-        TOKEN + "a_gigabyte_of_token_is_not_read",
-    ),
-    row(
-        "over TCP: clients that take all places and say no token",
-        "who has it is served",
-        TOKEN + "who_has_no_token_keeps_nobody_waiting",
-    ),
-    row(
-        "a token file that is missing, empty, somebody else's or open to others",
-        "told before the program starts, or once within it: the socket is off, the program runs",
-        SECRETS + "a_token_file_that_is_no_good_is_told_before_the_start",
-        SECRETS + "a_token_file_that_is_no_good_is_told_once_within",
-        "test_secret.py::test_a_file_that_is_open_to_others_is_refused",
-        "test_secret.py::test_whose_file_it_may_be",
-    ),
-    row(
-        "the token file goes away, and then the process that serves, by kill -9",
-        "another takes over and demands the same token",
-        SECRETS + "the_token_outlives_its_file_and_its_first_process",
-    ),
-    row(
-        "somebody looks for the token in what is written, told, handed down or sent",
-        "it is nowhere",
-        SECRETS + "the_token_is_nowhere_to_be_seen",
-    ),
-    row(
-        "a socket at tcp://127.0.0.1 without a token",
-        "said once: every user of the machine can read it",
-        SECRETS + "tcp_without_a_token_is_warned_of_once",
-    ),
-    row(
-        "somebody looks for a prefix that is to be stripped in what is written and sent",
-        "it is nowhere, and what was called is no tomb",
-        SECRETS + "a_stripped_prefix_is_nowhere_to_be_seen",
-        SECRETS + "a_cache_of_another_prefix_is_not_taken",
-        SECRETS + "a_stranger_is_found_behind_the_prefix",
-    ),
+    *OUTSIDE,
 )

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -224,3 +225,35 @@ def test_readers_of_a_graveyard_that_is_being_spoiled(tmp_path: Path) -> None:
             b"".join(snapshot.lines("json"))
             snapshot.notes()
         Path(path).write_bytes(whole)
+
+
+def test_a_graveyard_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
+    """From outside, again and again: a reader reads, and never maps what somebody may cut."""
+    victim = Victim(tmp_path)
+    victim.run(USES, TOMBS_SLOTS="100", TOMBS_STRINGS="64K")
+    (path,) = victim.graveyards()
+    whole = Path(path).read_bytes()
+    answers = {"whole": 0, "refused": 0}
+    done = threading.Event()
+
+    def cut() -> None:
+        while not done.is_set():
+            os.truncate(path, random.randrange(len(whole)))
+            with open(path, "r+b") as file:
+                file.write(whole)
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    try:
+        for number in range(many(2000)):
+            if number >= many(200) and all(answers.values()):
+                break
+            try:
+                assert b"".join(read(path).lines("function")) in (b"m.dead\n", b"")
+                answers["whole"] += 1
+            except GraveyardError:
+                answers["refused"] += 1
+    finally:
+        done.set()
+        cutter.join()
+    assert all(answers.values()), answers

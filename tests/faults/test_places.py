@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.victim import ENGINES, Victim
+from tests.support import environment, python
 from tests.support_clock import shifted
 from tombs import layout
 from tombs.snapshot import read
@@ -120,6 +121,22 @@ def test_a_full_disk_for_the_dump(tmp_path: Path, small: Path, engine: str) -> N
     assert ran.told == [f"tombs: the dump to {small}/dump failed: No space left on device"]
     assert (small / "dump").read_text() == "before"
     assert sorted(os.listdir(small)) == ["dump", "filler"]
+
+
+def test_a_full_disk_for_a_snapshot(tmp_path: Path, small: Path) -> None:
+    """`tombs snapshot` says so and ends with 2; what was saved there before stays as it was."""
+    victim = Victim(tmp_path)
+    victim.run(USES)
+    (path,) = victim.graveyards()
+    (small / "saved").write_text("before")
+    fill(small)
+    words = ["-m", "tombs.cli.main", "snapshot", path, "--output", str(small / "saved")]
+    done = python(words, environment())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (small / "saved").read_text() == "before"
+    assert sorted(os.listdir(small)) == ["filler", "saved"]
 
 
 def test_slots_full_in_five_processes_together(tmp_path: Path) -> None:
