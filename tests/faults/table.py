@@ -262,7 +262,7 @@ FAULTS = (
     ),
     row(
         "monitoring identifiers taken, freed by others; restart_events",
-        "the rewrite engine, or no harm",
+        "the rewrite engine, or no harm; without an identifier nothing is called dead",
         INTERPRETER + "all_tool_identifiers_are_taken",
         INTERPRETER + "somebody_takes_our_identifier_away",
         INTERPRETER + "another_tool_restarts_all_events",

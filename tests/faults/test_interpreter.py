@@ -199,7 +199,7 @@ def test_another_tool_restarts_all_events(victim: Victim) -> None:
 
 @MONITORED
 def test_somebody_takes_our_identifier_away(victim: Victim) -> None:
-    """A tool that frees every identifier ends our watching; the program goes on."""
+    """A tool that frees every identifier ends our watching: nothing is called dead any more."""
     ran = victim.run(
         "import sys, m\n"
         "for tool in range(6):\n"
@@ -207,6 +207,7 @@ def test_somebody_takes_our_identifier_away(victim: Victim) -> None:
         "m.called(); print('own output')\n"
     )
     assert (ran.out, ran.rest) == (["own output"], "")
+    assert victim.tombs() == ["m.dead"] * (victim.engine == "rewrite")
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="no module makes interpreters")

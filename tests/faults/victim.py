@@ -116,7 +116,8 @@ class Victim(Program):
             start_new_session=True,
         )
         watchdog = subprocess.Popen(
-            [sys.executable, "-Ssc", WATCHDOG, str(child.pid)], stdin=subprocess.PIPE
+            [sys.executable, "-Ssc", WATCHDOG, str(child.pid), str(many(60))],
+            stdin=subprocess.PIPE,
         )
         try:
             yield child
@@ -134,7 +135,7 @@ class Victim(Program):
 # Ends a group that hangs, so that whoever reads from it gets its end of file.
 WATCHDOG = """\
 import os, select, signal, sys
-if not select.select([0], [], [], 60)[0]:
+if not select.select([0], [], [], int(sys.argv[2]))[0]:
     os.killpg(int(sys.argv[1]), signal.SIGKILL)
 """
 

@@ -117,6 +117,13 @@ class Monitoring:
                 return tool
         return -1
 
+    def _watches(self, tool: int) -> bool:
+        """Tell whether an identifier is still ours, and its events are asked for."""
+        monitoring: Any = getattr(sys, "monitoring", None)
+        if monitoring.get_tool(tool) != _NAME:
+            return False
+        return bool(monitoring.get_events(tool) & monitoring.events.PY_START)
+
     def remember(self, called: Callable[[CodeType], object]) -> bool:
         """Have all code told that is called, so that it can be armed again.
 
@@ -319,7 +326,13 @@ class Monitoring:
         self._populator.failed(name, fault)
 
     def settle(self) -> None:
-        """Mark what there was no room to mark when it started."""
+        """Mark what there was no room to mark when it started.
+
+        Where somebody has taken our identifier away, nothing was seen since, and nothing will be.
+        """
+        if self._tool >= 0 and not self._watches(self._tool):
+            self._tool = -1
+            self.elsewhere()
         while self._missed:
             self._started_before(self._missed.pop())
 
