@@ -101,8 +101,10 @@ class Server:
         return [support_web.get(self.web, target) for target in targets]
 
     @contextmanager
-    def run(self, words: Sequence[str], **env: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run it until the block is left, and end it in order."""
+    def run(
+        self, words: Sequence[str], *, killed: bool = False, **env: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run it until the block is left, and end it in order; or kill all of it at once."""
         env = {"PYTHONPATH": self.path, "PYTHONDONTWRITEBYTECODE": "1", **env}
         log = self.place / "log"
         with (
@@ -111,12 +113,19 @@ class Server:
         ):
             support_web.wait_for_server(self.web)
             yield child
-            child.terminate()
-            assert child.wait(support_runs.DEADLINE) == 0, log.read_text("utf-8")
+            if not killed:
+                child.terminate()
+                assert child.wait(support_runs.DEADLINE) == 0, log.read_text("utf-8")
         self.web.unlink(missing_ok=True)
 
     def watched(
-        self, engine: str, release: str, *options: str, recycled: bool = True, **env: str
+        self,
+        engine: str,
+        release: str,
+        *options: str,
+        recycled: bool = True,
+        killed: bool = False,
+        **env: str,
     ) -> AbstractContextManager[subprocess.Popen[bytes]]:
         """The same under Tombs, in a kept graveyard; with one worker, or two that are recycled."""
         names = [word for name in NAMESPACE for word in ("-n", name)]
@@ -124,7 +133,7 @@ class Server:
         launch = [support_runs.PYTHON, "-m", "tombs.cli.run", "--engine", engine, *where, *names]
         kept = ["--name", "web", "--release", release, *options, "--"]
         workers = ["-w", str(WORKERS), "--max-requests", str(RECYCLED)] if recycled else []
-        return self.run([*launch, *kept, *self.gunicorn, *workers], **env)
+        return self.run([*launch, *kept, *self.gunicorn, *workers], killed=killed, **env)
 
 
 class Truth(NamedTuple):

@@ -1,8 +1,9 @@
 """A kept graveyard over releases of a real package, under gunicorn whose workers are recycled.
 
-Three releases of Flask and a hotfix follow one another: restarts, two releases side by side, a
-clock that is set back, and old generations that become history. What ran is known from the same
-requests, served by the same gunicorn in a run of its own below a tracer.
+Three releases of Flask and a hotfix follow one another: restarts, a start of which every process is
+killed, two releases side by side, a clock that is set back, and old generations that become
+history. What ran is known from the same requests, served by the same gunicorn in a run of its own
+below a tracer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ OLD, NEXT, LATEST = support.VERSIONS
 # What each release is asked for, start by start.
 ASKED = {
     OLD: [["/", "/json"] * 4, ["/", "/session"], ["/", "/books/7"]],
-    NEXT: [["/", "/template"], ["/", "/redirect"]],
+    NEXT: [["/", "/template"], ["/", "/redirect"], ["/", "/session"]],
     LATEST: [["/", "/stream"]],
     HOTFIX: [["/", "/flash"]],
 }
@@ -71,6 +72,17 @@ class Deployments:
         server = self.servers[release]
         with server.watched(self.engine, label or release, **env):
             return server.ask(*asked)
+
+    def killed(self, release: str, asked: list[str]) -> None:
+        """Start a release, have it asked, and kill the master and its workers in one moment.
+
+        What a process has loaded is registered by then: else its functions would be unknown.
+        """
+        server = self.servers[release]
+        with server.watched(self.engine, release, killed=True):
+            server.ask(*asked)
+            path = self.file(release)
+            support_runs.wait_for(lambda: not read(path).waiting or None, "the last module")
 
     def rolling(self) -> tuple[float, float]:
         """Run two releases side by side for more than an epoch; gives when its two parts began.
@@ -132,6 +144,7 @@ def test_a_graveyard_that_is_kept_over_releases(
     deployments.start(OLD, ASKED[OLD][1])
     began, again = deployments.rolling()
     check_calls(deployments, began, again)
+    deployments.killed(NEXT, ASKED[NEXT][2])
     # Set back for the restart of a generation, and for the begin of another one.
     back = support_clock.shifted(deployments.run.parent, -3 * 86400)
     deployments.start(NEXT, ASKED[NEXT][1], **back)
@@ -164,7 +177,7 @@ def check_generation(deployments: Deployments, release: str, truth: Truth) -> No
         if call is not None:
             assert call.release == release
             assert snapshot.created - SECOND <= call.first <= call.last
-            assert call.processes >= 1
+            assert call.processes >= (release != NEXT)  # who was killed counts as nobody
         assert found[key].exposure.watched <= snapshot.seen - snapshot.created - snapshot.paused
 
 
