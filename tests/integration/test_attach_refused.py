@@ -107,6 +107,26 @@ def test_a_signal_that_python_has_lost_is_told(place: Path, rundir: Path) -> Non
         assert support_runs.read_line(child) == "interrupted\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_ended_leaves_no_order(number: int, place: Path, rundir: Path) -> None:
+    """It is withdrawn, and not obeyed when the process runs Python again."""
+    (place / "app.py").write_text(SLEEPER)
+    temporary = place / "temporary"
+    temporary.mkdir()
+    with started(place) as child:
+        support_runs.read_line(child)
+        words = ["attach", str(child.pid), "--dir", str(rundir), "--timeout", "300"]
+        env = {"PYTHONPATH": ROOT, "TMPDIR": str(temporary)}
+        with support_runs.started([*TOMBS, *words], Path("/"), env=env) as command:
+            wanted = "tombs-attach-*/wanted"
+            support_runs.wait_for(lambda: next(temporary.glob(wanted), None), "the order")
+            command.send_signal(number)
+            assert command.wait(support_runs.DEADLINE) == 128 + number
+        assert not list(temporary.iterdir())
+        child.send_signal(signal.SIGINT)
+        assert support_runs.read_line(child) == "interrupted\n"
+
+
 def test_a_library_that_lets_no_thread_run_is_told(place: Path, rundir: Path) -> None:
     """Long arithmetic runs an order, as it looks for signals, and nothing that the order begins."""
     (place / "app.py").write_text("print('ready', flush=True)\npow(3, 10**9)\n")

@@ -51,7 +51,7 @@ def attach(
                 " its own"
             )
         environ = config.to_environ(settings) if shared is None else shared.environ(target)
-        return order(target, "begin", environ, timeout)
+        return order(target, "begin", environ, timeout, several.given_up)
 
     several = Several(begin)
     targets = several.add(pid)

@@ -26,7 +26,7 @@ def command(pid: tuple[int, ...], timeout: float, *, children: bool) -> int:
 
     Nothing of Tombs is active in them then; the graveyard stays as it is.
     """
-    several = Several(lambda target: order(target, "end", {}, timeout))
+    several = Several(lambda target: order(target, "end", {}, timeout, several.given_up))
     several.order(several.add(pid), named=True)
     if children:
         watched = [one for one in several.add_children() if one.graveyard()]

@@ -19,6 +19,7 @@ from tombs.errors import TombsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from threading import Event
     from typing import Any, Final
 
     from tombs.cli.target import Target
@@ -64,7 +65,9 @@ def check(target: Target) -> bool:
     return own
 
 
-def order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -> list[str]:
+def order(
+    target: Target, do: str, environ: Mapping[str, str], seconds: float, given_up: Event
+) -> list[str]:
     """Have a process do what tombs.attached can, and wait for what comes of it.
 
     Args:
@@ -72,6 +75,7 @@ def order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -
         do: `begin` or `end`.
         environ: for `begin`, the settings.
         seconds: how long to wait for it to run Python.
+        given_up: set by whoever wants no answer any more: then the order is withdrawn at once.
 
     Returns:
         The answer: the state, the graveyard's path, the socket's address, what was told.
@@ -81,7 +85,7 @@ def order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -
         TombsError: it can't be reached, or has not answered in time: then the order is withdrawn.
     """
     try:
-        return _order(target, do, environ, seconds)
+        return _order(target, do, environ, seconds, given_up)
     except Ended:
         raise
     except TombsError:
@@ -90,7 +94,9 @@ def order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -
         raise
 
 
-def _order(target: Target, do: str, environ: Mapping[str, str], seconds: float) -> list[str]:
+def _order(
+    target: Target, do: str, environ: Mapping[str, str], seconds: float, given_up: Event
+) -> list[str]:
     own = check(target)
     if do == "begin":
         if not visible(target.pid, PACKAGE):
@@ -104,7 +110,7 @@ def _order(target: Target, do: str, environ: Mapping[str, str], seconds: float) 
         fault = _call(target, script.path, own=own)
         if fault:
             raise _explained(target, fault)
-        answer = script.wait(seconds, target.alive)
+        answer = script.wait(seconds, target.alive, given_up)
         if answer is None and not script.withdraw():
             answer = script.wait(seconds, target.alive)  # it is at it
             if answer is None:

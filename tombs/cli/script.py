@@ -21,6 +21,7 @@ from tombs.errors import TombsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from threading import Event
     from typing import Final, Self
 
 PACKAGE: Final = os.path.dirname(os.path.abspath(tombs.__file__))
@@ -138,8 +139,15 @@ class Script:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def wait(self, seconds: float, alive: Callable[[], bool]) -> list[str] | None:
+    def wait(
+        self, seconds: float, alive: Callable[[], bool], given_up: Event | None = None
+    ) -> list[str] | None:
         """Wait for the answer: at least three lines; None where none came in time.
+
+        Args:
+            seconds: how long.
+            alive: tells whether the process is there still.
+            given_up: set by whoever wants no answer any more.
 
         Raises:
             Ended: the process ended.
@@ -148,7 +156,7 @@ class Script:
         while (found := self._read()) is None:
             if not alive():
                 raise Ended(f"process {self._pid} has ended meanwhile")
-            if time.monotonic() > end:
+            if time.monotonic() > end or (given_up is not None and given_up.is_set()):
                 return None
             time.sleep(_OFTEN)
         return found

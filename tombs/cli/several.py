@@ -7,7 +7,9 @@ the master is, and none is missed.
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import signal
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 from tombs import attached
@@ -17,7 +19,7 @@ from tombs.errors import TombsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Final
+    from typing import Final, NoReturn
 
     from tombs.cli.target import Python
 
@@ -56,6 +58,7 @@ class Several:
         self.targets: list[Target] = []
         self.outcomes: list[Outcome] = []
         self.failed = False
+        self.given_up = Event()  # somebody has ended the command
 
     def add(self, pids: Iterable[int]) -> list[Target]:
         """Take on processes that were named; one that can't be looked at has failed."""
@@ -93,8 +96,17 @@ class Several:
             targets: the processes.
             named: by a person; of others it is no fault that they end.
         """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            answers = [(one, pool.submit(self._obey, one)) for one in targets]
+        before = signal.signal(signal.SIGTERM, _end)
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                answers = [(one, pool.submit(self._obey, one)) for one in targets]
+                try:
+                    wait(answer for _, answer in answers)
+                except BaseException:  # no order is left behind
+                    self.given_up.set()
+                    raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
         for target, answer in answers:
             try:
                 state, path, address, *told = answer.result()
@@ -165,3 +177,7 @@ def _words(pid: int) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
