@@ -21,8 +21,8 @@ def merge(parts: Iterable[Evidence]) -> Evidence:
     """
     united = Evidence()
     for part in parts:
-        for item in part.items():
-            united.add(item)
+        for item, key in part.keyed():
+            united.add(item, key)
     return united
 
 

@@ -10,7 +10,9 @@ import pytest
 from tests.support_evidence import evidence, run, save
 from tombs.cli.main import main
 from tombs.client.source import load
-from tombs.evidence.model import Call, Evidence, Seen, Stack
+from tombs.evidence import calls
+from tombs.evidence.calls import Call
+from tombs.evidence.model import Evidence, Seen, Stack
 
 OLD = {"shop.cart": {"Cart.total": "alive", "Cart.void": "dead", "add": "alive"}}
 NEW = {"shop.cart": {"Cart.total": "dead", "Cart.void": "dead", "add": "alive"}}
@@ -256,7 +258,9 @@ def test_why_tells_when_it_was_called_and_who_called_it_again(place: Place) -> N
     call = Call(by.created, by.created + 5 * hour, "1", 2)
     stack = Stack(by.created + 5 * hour, (("c.py", "add", 3), ("\x1b.py", "pay", 7)))
     made = Evidence(
-        one._replace(calls={0: call}, stacks={0: stack}) if isinstance(one, Seen) else one
+        one._replace(calls=calls.of(1, {0: call}), stacks={0: stack})
+        if isinstance(one, Seen)
+        else one
         for one in evidence({"shop.cart": {"add": "alive"}}, by=by).items()
     )
     told = place.tombs("why", "add", save(made, place.path / "called.json"))
@@ -273,13 +277,13 @@ def test_status_lists_what_has_long_not_been_called(place: Place) -> None:
     """Oldest first, as of the end of what is known; what was never called is none of them."""
     by = run("shop-1", release="1", hours=100 * 24)
     day = 24 * 3600 * 10**9
-    calls = {
+    known = {
         at: Call(by.created, by.created + days * day, "1", 1)
         for at, days in enumerate((70, 0, 9, 0))
     }
     functions = {"late": "alive", "early": "alive", "soon": "alive", "void": "unknown"}
     made = Evidence(
-        one._replace(calls=calls) if isinstance(one, Seen) else one
+        one._replace(calls=calls.of(4, known)) if isinstance(one, Seen) else one
         for one in evidence({"shop.cart": functions}, by=by).items()
     )
     path = save(made, place.path / "called.json")

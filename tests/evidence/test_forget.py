@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from tests.support_evidence import HOUR
 from tests.test_history import NAMES, Program, histories, merged, module
+from tombs.evidence import calls
+from tombs.evidence.calls import Call
 from tombs.evidence.forget import newest
-from tombs.evidence.model import Call, Evidence, Run, Seen, Stack
+from tombs.evidence.model import Evidence, Run, Seen, Stack
 from tombs.evidence.standing import ALIVE, DEAD, Standings
 from tombs.evidence.windows import Demands
 
@@ -43,11 +45,12 @@ def test_times_and_callers_are_carried_over() -> None:
     old = Run({"run": "shop-1", "release": "1"}, 1, 5, 5, 1, 0, frozenset())
     new = Run({"run": "shop-2", "release": "3"}, 6, 9, 9, 1, 0, frozenset())
     call, stack = Call(2, 4, "1", 3), Stack(4, (("/a.py", "a", 1),))
+    known, kept = calls.of(3, {0: call, 1: call}), calls.of(2, {1: call})
     evidence = Evidence(
         [
             old,
             new,
-            Seen(module("m", 1), "330", {old.key: 1}, {0: call, 1: call}, {1: stack}),
+            Seen(module("m", 1), "330", {old.key: 1}, known, {1: stack}),
             Seen(module("m", 3), "0", {new.key: 6}),
             Seen(module("m", 2), "00", {new.key: 7}),
             Seen(module("gone", 1), "333", {old.key: 1}),
@@ -57,6 +60,6 @@ def test_times_and_callers_are_carried_over() -> None:
     left = newest(evidence, 1)
     assert list(left.runs) == [new.key]
     found = {seen.module: seen for seen in left.modules.values()}
-    assert found[module("m", 2)] == Seen(module("m", 2), "03", {new.key: 7}, {1: call}, {1: stack})
+    assert found[module("m", 2)] == Seen(module("m", 2), "03", {new.key: 7}, kept, {1: stack})
     assert found[module("m", 3)] == Seen(module("m", 3), "0", {new.key: 6})
     assert len(found) == 2

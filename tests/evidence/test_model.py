@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support_evidence import run, seen
+from tombs.evidence import calls as columns
+from tombs.evidence.calls import Call
 from tombs.evidence.model import (
-    Call,
     Evidence,
     Function,
     Listed,
@@ -55,7 +56,7 @@ def modules(draw: st.DrawFn) -> Seen:
         module,
         states,
         runs,
-        draw(st.dictionaries(indexes, calls)),
+        columns.of(count, draw(st.dictionaries(indexes, calls))),
         draw(st.dictionaries(indexes, stacks)),
     )
 

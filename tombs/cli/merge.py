@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tombs.evidence.reading import Known
 
 _MANY: Final = 64  # files from which on other processes are worth their start
-_PARTS: Final = 16  # of many files: each costs the way back of what it united
+_PARTS: Final = 8  # of many files: each costs the way back of what it united
 
 
 @click.command("merge")
@@ -50,7 +50,7 @@ def command(sources: tuple[str, ...], output: str, *, across_applications: bool)
             for at in range(0, len(sources), each)
         ]
         for evidence, first in progress(mapped(merged, parts, at_once=1), "merging", len(parts)):
-            merging.add(((item, None) for item in evidence.items()), first)
+            merging.add(evidence.keyed(), first)
     save(output, merging.evidence)
 
 

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tombs.client.kept import Room
+    from tombs.evidence.calls import Call
     from tombs.evidence.exposure import Exposure
-    from tombs.evidence.model import Call, Evidence
+    from tombs.evidence.model import Evidence
     from tombs.evidence.standing import Standing
     from tombs.evidence.windows import Demands
 

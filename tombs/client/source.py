@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT: Final = "-"
 _LARGEST: Final = 5 << 30  # bytes of a graveyard: the most strings and slots that can be asked for
+_BUFFER: Final = 256 << 10  # bytes read at a time: a fleet's snapshots are many calls else
 _HELP: Final = (
     "Evidence is a unix:// or tcp:// address, a graveyard file, what `tombs snapshot` saved, or -."
 )
@@ -154,8 +155,8 @@ def _opened(source: str) -> Iterator[tuple[io.BufferedReader, str]]:
         yield cast("io.BufferedReader", sys.stdin.buffer), "standard input"
         return
     try:
-        with open(source, "rb") as file:
-            yield file, source
+        with open(source, "rb", _BUFFER) as file:
+            yield cast("io.BufferedReader", file), source
     except (FileNotFoundError, IsADirectoryError, PermissionError, NotADirectoryError) as fault:
         raise GraveyardError(f"{source}: {fault.strerror}", _HELP) from None
 

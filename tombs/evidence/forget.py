@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tombs.evidence import calls
 from tombs.evidence.model import ALIVE, TOMB, Evidence, Seen
 from tombs.evidence.standing import MAIN, changed, numbered
 
@@ -45,6 +46,7 @@ def _carry(lost: list[Seen], kept: Evidence) -> None:
         left.setdefault(_place(seen.module), []).append(seen)
     more: list[Seen] = []
     for old in lost:
+        known = old.calls.each() if old.calls else {}
         for new in left.get(_place(old.module), ()):
             at = dict(_same(old.module, new.module))
             alive = [(one, at[one]) for one in at if old.states[one] == ALIVE]
@@ -52,9 +54,10 @@ def _carry(lost: list[Seen], kept: Evidence) -> None:
                 states = bytearray(TOMB.encode() * len(new.states))
                 for _, index in alive:
                     states[index : index + 1] = ALIVE.encode()
-                calls = {index: old.calls[one] for one, index in alive if one in old.calls}
+                called = {index: known[one] for one, index in alive if one in known}
                 stacks = {index: old.stacks[one] for one, index in alive if one in old.stacks}
-                more.append(Seen(new.module, states.decode(), {}, calls, stacks))
+                packed = calls.of(len(states), called)
+                more.append(Seen(new.module, states.decode(), {}, packed, stacks))
     for seen in more:
         kept.add(seen)
 

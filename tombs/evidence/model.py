@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Final
 
+    from tombs.evidence.calls import Calls
+
 TOMB: Final = "0"
 UNKNOWN: Final = "1"
 ALIVE: Final = "3"
@@ -61,20 +63,6 @@ class Module(NamedTuple):
         return digest(self.line().encode())
 
 
-class Call(NamedTuple):
-    """When a function was called, as far as that was seen."""
-
-    first: int  # nanoseconds since the epoch
-    last: int  # the beginning of the newest epoch that had a call; without epochs, the first call
-    release: str  # that it was last called in
-    processes: int  # that called it, at least, in one run
-
-    def join(self, other: Call) -> Call:
-        """Unite what two runs saw."""
-        last, release = max(self[1:3], other[1:3])
-        return Call(min(self.first, other.first), last, release, max(self[3], other[3]))
-
-
 class Stack(NamedTuple):
     """Who called a function that had long not been called."""
 
@@ -88,8 +76,8 @@ class Seen(NamedTuple):
     module: Module
     states: str  # one character a function
     runs: dict[str, int]  # run's key: when the run registered it, nanoseconds since the epoch
-    calls: dict[int, Call] = {}  # noqa: RUF012 - never written to; by a function's index; none where the time isn't known
-    stacks: dict[int, Stack] = {}  # noqa: RUF012 - as above; of those that came back from the dead
+    calls: Calls | None = None  # when they were called, where that is known
+    stacks: dict[int, Stack] = {}  # noqa: RUF012 - never written to; by a function's index: of those that came back from the dead
 
 
 class Note(NamedTuple):
@@ -203,9 +191,16 @@ class Evidence:
 
     def items(self) -> Iterable[Run | Seen | Listed]:
         """Give all of it, in pieces that `add` takes; the order says nothing."""
-        yield from self.runs.values()
-        yield from self.modules.values()
-        yield from self.listed.values()
+        return (item for item, _ in self.keyed())
+
+    def keyed(self) -> Iterable[tuple[Run | Seen | Listed, bytes | None]]:
+        """Give all of it as `items` does, each with its digest where that is known."""
+        for run in self.runs.values():
+            yield run, None
+        for key, seen in self.modules.items():
+            yield seen, key
+        for key, listed in self.listed.items():
+            yield listed, key
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -223,7 +218,7 @@ class Evidence:
 
 
 def _own(seen: Seen) -> Seen:
-    return Seen(seen.module, seen.states, dict(seen.runs), dict(seen.calls), dict(seen.stacks))
+    return Seen(seen.module, seen.states, dict(seen.runs), seen.calls, dict(seen.stacks))
 
 
 def _join(known: Seen, more: Seen) -> Seen:
@@ -234,13 +229,9 @@ def _join(known: Seen, more: Seen) -> Seen:
     states = known.states
     if states != more.states:
         states = join_states(states, more.states)
-    calls = known.calls
-    for index, call in more.calls.items():
-        before = calls.get(index)
-        if before is None:
-            calls[index] = call
-        elif before != call:
-            calls[index] = before.join(call)
+    calls = known.calls or more.calls
+    if known.calls is not None and more.calls is not None and known.calls != more.calls:
+        calls = known.calls.join(more.calls)
     stacks = known.stacks
     for index, stack in more.stacks.items():
         stacks[index] = max(stack, stacks.get(index, stack))

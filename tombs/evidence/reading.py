@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tombs.errors import GraveyardError
+from tombs.evidence import calls
 from tombs.evidence.compression import faults
 from tombs.evidence.model import (
     STATES,
-    Call,
     Function,
     Listed,
     Module,
@@ -18,7 +18,6 @@ from tombs.evidence.model import (
     Seen,
     Source,
     Stack,
-    digest,
 )
 from tombs.evidence.saved import FORMAT, VERSION
 from tombs.version import __version__
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
+    from tombs.evidence.calls import Calls
+
     Item = tuple[Run | Seen | Listed, bytes | None]
-    # By the digest of a line as it stands in a file: what it says, and the digest of that.
+    # By a line as it stands in a file: what it says, and the digest of that.
     Known = dict[bytes, tuple[Module | Listed, bytes]]
 
 _LONGEST: Final = 256 << 20  # bytes of a line: more than a million functions in one module
@@ -47,8 +48,9 @@ class Reader:
     Args:
         stream: its bytes, unpacked.
         source: what they come from, for messages.
-        known: modules that were read before, by the digest of their line: most snapshots of a fleet
-            have the same ones, which are then read and held once.
+        known: modules that were read before, by their line: most snapshots of a fleet have the same
+            ones, which are then read and held once. (A digest of each line costs more than the
+            whole lines do as keys.)
     """
 
     def __init__(self, stream: io.BufferedReader, source: str, known: Known) -> None:
@@ -56,6 +58,7 @@ class Reader:
         self._source = source
         self._known = known
         self._number = 0
+        self._version = 0
         self._applications: list[str] = []
         self._runs: list[str] = []
         self._pending: tuple[Module, bytes] | None = None
@@ -104,6 +107,7 @@ class Reader:
                 f"its format is version {version}, this Tombs ({__version__}) reads up to"
                 f" {VERSION}: read it with a later one"
             )
+        self._version = version
         applications = header.get("applications")
         if not isinstance(applications, list):
             raise SpoiledError("it doesn't name its applications")
@@ -127,11 +131,10 @@ class Reader:
             return self._seen(module, _loads(line)), key
         if line.startswith((b'{"module"', b'{"listed"')):
             # The same line was seen in another snapshot: what it says is known.
-            as_it_stands = digest(line)
-            if as_it_stands not in self._known:
+            if line not in self._known:
                 described = _described(_loads(line))
-                self._known[as_it_stands] = described, described.digest()
-            known, key = self._known[as_it_stands]
+                self._known[line] = described, described.digest()
+            known, key = self._known[line]
             if isinstance(known, Listed):
                 return known, key
             self._pending = known, key
@@ -152,7 +155,7 @@ class Reader:
 
     def _seen(self, module: Module, value: dict[str, Any]) -> Seen:
         states, runs = value.get("states"), value.get("runs")
-        if not isinstance(states, str) or set(states) - set(STATES):
+        if not isinstance(states, str) or states.strip(STATES):
             raise SpoiledError(f"this is no line of states of {module.name}")
         if len(states) != len(module.functions):
             raise SpoiledError(f"the states of {module.name} don't fit its functions")
@@ -164,26 +167,31 @@ class Reader:
             raise SpoiledError(f"no run has seen {module.name}")
         count = len(states)
         try:
-            calls = _calls(value.get("calls", []), count)
+            known = None
+            if self._version == 1:
+                known = _called(value.get("calls", []), count)
+            elif "calls" in value:
+                known = calls.read(count, value["calls"])
             stacks = {
                 _index(row[0], count): Stack(_whole(row[1]), _frames(row[2]))
                 for row in value.get("stacks", ())
             }
-        except (TypeError, ValueError, IndexError):
+        except (TypeError, ValueError, LookupError):
             raise SpoiledError(f"the calls of {module.name} are wrong") from None
-        return Seen(module, states, found, calls, stacks)
+        return Seen(module, states, found, known, stacks)
 
 
-def _calls(rows: list[Any], count: int) -> dict[int, Call]:
-    """Read when functions were called: a column at a time, since there are many."""
-    if rows == []:
-        return {}
+def _called(rows: list[Any], count: int) -> Calls | None:
+    """Read a row for each call, as version 1 has them."""
+    if not rows:
+        return None
     indexes, firsts, lasts, releases, processes, *_ = zip(*rows, strict=False)
     _all_whole(indexes, firsts, lasts, processes)
     _all_text(releases)
     if max(indexes) >= count:
         raise IndexError("no such function")
-    return dict(zip(indexes, map(Call, firsts, lasts, releases, processes), strict=True))
+    found = zip(firsts, lasts, releases, processes, strict=True)
+    return calls.of(count, dict(zip(indexes, found, strict=True)))
 
 
 def _loads(line: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The format of saved snapshots: lines of JSON, of which each means something by itself.
 
-Version 1, in this order; all times are nanoseconds since the epoch:
+Version 2, in this order; all times are nanoseconds since the epoch:
 
     {"format": "tombs snapshot", "version": 1, "applications": [name, ...], "by": "tombs 0.1.0"}
     {"run": {...}, "created": time, "seen": time, "ended": time or 0, "processes": n, "dropped": n,
@@ -9,20 +9,24 @@ Version 1, in this order; all times are nanoseconds since the epoch:
     {"module": name, "file": path, "code": magic number, "functions":
      [[qualified name, first line, last line, 1 if method, hash], ...]}
     {"states": "0313...", "runs": [[number of a run, when it registered the module], ...],
-     "calls": [[index of a function, first call, last call, release of the last, processes], ...],
+     "calls": {"first": base64, "last": base64, "processes": base64, "release": text or list},
      "stacks": [[index of a function, time, [[file, function, line], ...]], ...]}
     {"listed": name, "file": path, "functions": [[qualified name, first, last, stub], ...]}
     {"end": how many lines stand before this one}
 
 A line of states speaks of the module on the line before: 0 never called, 1 nobody knows, 3 called.
 Calls are of functions that were seen called, where the time is known; stacks of those that came
-back from the dead. Both may be missing.
+back from the dead. Both may be missing. Of calls there are columns, with a number for each function
+of the module, 0 where no call is known: its first call, its last one, and the processes of one run
+that called it, 64 bits each, the lowest byte first (below 2**63). `release` is that of all last
+calls, or has one for each function.
 Runs are numbered as they stand in the file, from 0. `run` holds what identifies the run, as its
 graveyard does: application, release, host, python, namespace, and so on. Listed modules are those
 of the source (`tombs inventory`). The last line tells a whole file from one that was cut short.
 
 Who reads ignores keys that it doesn't know. Whatever an older reader would misread raises the
-version, and a reader knows all versions before its own.
+version, and a reader knows all versions before its own. Version 1 had a row for each known call:
+[index of the function, first call, last call, release of the last, processes].
 """
 
 from __future__ import annotations
@@ -39,7 +43,7 @@ if TYPE_CHECKING:
     from tombs.evidence.model import Evidence
 
 FORMAT: Final = "tombs snapshot"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def write(evidence: Evidence) -> Iterator[bytes]:
@@ -76,7 +80,7 @@ def write(evidence: Evidence) -> Iterator[bytes]:
         runs = sorted([numbers[key], when] for key, when in seen.runs.items())
         line: dict[str, object] = {"states": seen.states, "runs": runs}
         if seen.calls:
-            line["calls"] = [[index, *call] for index, call in sorted(seen.calls.items())]
+            line["calls"] = seen.calls.written()
         if seen.stacks:
             line["stacks"] = [[index, *stack] for index, stack in sorted(seen.stacks.items())]
         yield _line(line)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Final
 
-    from tombs.evidence.model import Call, Evidence, Function, Listed, Seen, Stack
+    from tombs.evidence.calls import Call
+    from tombs.evidence.model import Evidence, Function, Listed, Seen, Stack
     from tombs.evidence.windows import Demands, Window
 
 DEAD: Final = "dead"
@@ -151,7 +152,8 @@ class Standings:
     def _load_one(self, name: str, seen: Seen) -> None:
         """Lay flat what was seen of a module that has one variant, as nearly all have."""
         exposure = self._exposure([seen])
-        code, functions, calls = seen.module.code, seen.module.functions, seen.calls
+        code, functions = seen.module.code, seen.module.functions
+        calls = seen.calls.each() if seen.calls else {}
         names = numbered([function.qualname for function in functions])
         for index, (qualname, ordinal) in enumerate(names):
             function = functions[index]
@@ -169,6 +171,7 @@ class Standings:
         rows: dict[str, list[tuple[Seen, Function, str]]] = {}
         for seen in group:
             functions = seen.module.functions
+            calls = seen.calls.each() if seen.calls else {}
             names = numbered(function.qualname for function in functions)
             for index, ((qualname, ordinal), function, state) in enumerate(
                 zip(names, functions, seen.states, strict=True)
@@ -179,8 +182,8 @@ class Standings:
                 else:
                     rows[key] = [(seen, function, state)]
                     self.functions[key] = Standing(name, qualname, ordinal)
-                if index in seen.calls:
-                    self.functions[key].called(seen.calls[index], seen.stacks.get(index))
+                if index in calls:
+                    self.functions[key].called(calls[index], seen.stacks.get(index))
         for key, row in rows.items():
             self._fill(self.functions[key], row)
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from tombs import layout
 from tombs.errors import GraveyardError
+from tombs.evidence import calls
+from tombs.evidence.calls import Call
 from tombs.evidence.model import (
     ALIVE,
     TOMB,
     UNKNOWN,
-    Call,
     Function,
     Module,
     Note,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from tombs.block import Image
+    from tombs.evidence.calls import Calls
     from tombs.snapshot import Block, Snapshot
 
 # Any value of a marker that isn't known means that nobody knows.
@@ -46,17 +48,26 @@ def items(snapshot: Snapshot) -> Iterator[Run | Seen]:
         states = snapshot.of(block).translate(_STATES).decode()
         if block.late:  # loaded before watching began: not seen called is not known
             states = states.replace(TOMB, UNKNOWN)
-        calls = {
-            index: Call(first, last, run.release, processes)
-            for index, first, last, processes in snapshot.calls(block)
-            if states[index] == ALIVE
-        }
+        known = _calls(snapshot, block, states, run.release)
         own = {
             slot - block.base: stack
             for slot, stack in stacks.items()
             if block.base <= slot < block.base + block.count
         }
-        yield Seen(_module(image, code), states, {run.key: _when(block, run)}, calls, own)
+        yield Seen(_module(image, code), states, {run.key: _when(block, run)}, known, own)
+
+
+def _calls(snapshot: Snapshot, block: Block, states: str, release: str) -> Calls | None:
+    """Give when a module's functions were called, of those that were."""
+    known = {
+        index: Call(first, last, release, processes)
+        for index, first, last, processes in snapshot.calls(block)
+        if states[index] == ALIVE and last > 0
+    }
+    try:
+        return calls.of(len(states), known)
+    except ValueError as fault:
+        raise GraveyardError(f"{snapshot.source}: a time in it is spoiled: {fault}") from None
 
 
 def _stacks(snapshot: Snapshot) -> dict[int, Stack]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from typing import Final
 
     from tombs.diff import Change, Side
+    from tombs.evidence.calls import Call
     from tombs.evidence.exposure import Exposure
-    from tombs.evidence.model import Call
     from tombs.evidence.standing import Standing
     from tombs.evidence.windows import Window
 

@@ -15,8 +15,9 @@ from itertools import islice
 from random import Random
 
 from tombs.client.source import load
-from tombs.evidence import files, saved
-from tombs.evidence.model import Call, Evidence, Function, Listed, Module, Run, Seen
+from tombs.evidence import calls, files, saved
+from tombs.evidence.calls import Call
+from tombs.evidence.model import Evidence, Function, Listed, Module, Run, Seen
 
 DAY = 86_400 * 10**9
 BEGAN = 1_790_000_000 * 10**9
@@ -55,9 +56,19 @@ def module_of(listed: Listed, random: Random) -> Module:
 def seen_of(module: Module, run: Run, random: Random) -> Seen:
     """Make up what was seen of a module."""
     states = "".join(random.choice("00033333") for _ in module.functions)
-    call = Call(run.created + 10**9, run.seen - DAY, run.release, 2)
-    calls = {at: call for at, state in enumerate(states) if state == "3"}
-    return Seen(module, states, {run.key: run.created + 10**8}, calls)
+    day = range(86_400)
+    known = {
+        at: Call(
+            run.created + random.choice(day) * 10**9,
+            run.seen - random.choice(day) * 10**9,
+            run.release,
+            random.choice((1, 2, 3, 4)),
+        )
+        for at, state in enumerate(states)
+        if state == "3"
+    }
+    packed = calls.of(len(states), known)
+    return Seen(module, states, {run.key: run.created + 10**8}, packed)
 
 
 def deployment(listed: list[Listed], release: str, seed: int) -> Evidence:
