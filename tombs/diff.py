@@ -107,7 +107,8 @@ class Side:
         self.bytecode: set[str] = set()
         for standing in standings.functions.values():
             self.counts[standing.state] += 1
-            self.bytecode.update(code for code, _ in standing.hashes)
+            for code, _ in standing.hashes:
+                self.bytecode.add(code)
 
     @property
     def dead(self) -> int:

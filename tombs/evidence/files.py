@@ -12,7 +12,10 @@ from tombs.errors import TombsError
 from tombs.evidence.compression import writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from typing import Final
+
+_PIECE: Final = 64 << 10  # bytes
 
 
 def write(path: str, lines: Iterable[bytes]) -> None:
@@ -27,8 +30,15 @@ def write(path: str, lines: Iterable[bytes]) -> None:
         TombsError: it can't be written.
     """
     if path == "-":
-        for line in lines:
-            sys.stdout.buffer.write(line)
+        for piece in _pieces(lines):
+            left = memoryview(piece)
+            # Where PYTHONUNBUFFERED is set nothing is between this and the descriptor: each write
+            # is a call of the system, and may take less than it is given.
+            while left:
+                taken = sys.stdout.buffer.write(left)
+                if not taken:
+                    raise TombsError("standard output takes no more for now: it must wait")
+                left = left[taken:]
         sys.stdout.buffer.flush()
         return
     try:
@@ -41,6 +51,19 @@ def write(path: str, lines: Iterable[bytes]) -> None:
         if isinstance(fault, BrokenPipeError):
             raise
         raise TombsError(f"{path} can't be written: {fault.strerror or fault}") from None
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Join lines to pieces that are worth a call."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        piece.append(line)
+        size += len(line)
+        if size >= _PIECE:
+            yield b"".join(piece)
+            piece, size = [], 0
+    yield b"".join(piece)
 
 
 def _replace(path: str, lines: Iterable[bytes]) -> None:
@@ -67,8 +90,8 @@ def _write(fd: int, name: str, lines: Iterable[bytes]) -> None:
     with open(fd, "wb", closefd=False) as plain:
         packed = writer(plain, name)
         try:
-            for line in lines:
-                packed.write(line)
+            for piece in _pieces(lines):
+                packed.write(piece)
         finally:
             if packed is not plain:
                 packed.close()

@@ -68,9 +68,9 @@ def _place(module: Module) -> tuple[str, str]:
 
 def _same(old: Module, new: Module) -> Iterator[tuple[int, int]]:
     """Yield the indexes of functions that both states of a module have, of the same code."""
-    names = numbered(function.qualname for function in new.functions)
+    names = numbered([function.qualname for function in new.functions])
     there = {name: index for index, name in enumerate(names)}
-    for one, name in enumerate(numbered(function.qualname for function in old.functions)):
+    for one, name in enumerate(numbered([function.qualname for function in old.functions])):
         index = there.get(name)
         if index is not None and not changed(
             (old.code, old.functions[one].hash), (new.code, new.functions[index].hash)

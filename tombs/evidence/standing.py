@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from tombs.evidence import model
@@ -17,7 +18,7 @@ from tombs.evidence.watch import Watch
 from tombs.evidence.windows import NONE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Final
 
     from tombs.evidence.calls import Call
@@ -140,7 +141,7 @@ class Standings:
         for listed in evidence.listed.values():
             self._list(listed)
         self.windows: dict[Window, list[int]] = {}
-        if demands is not None:
+        if demands:
             self.windows = {window: [0, 0] for window in demands.windows}
             for standing in self.functions.values():
                 self._demand(standing, demands)
@@ -152,19 +153,24 @@ class Standings:
     def _load_one(self, name: str, seen: Seen) -> None:
         """Lay flat what was seen of a module that has one variant, as nearly all have."""
         exposure = self._exposure([seen])
-        code, functions = seen.module.code, seen.module.functions
-        calls = seen.calls.each() if seen.calls else {}
-        names = numbered([function.qualname for function in functions])
-        for index, (qualname, ordinal) in enumerate(names):
-            function = functions[index]
+        (_, file, code, functions), states = seen[:2]
+        names = numbered([function[0] for function in functions])
+        made = []
+        for (qualname, ordinal), function, state in zip(names, functions, states, strict=True):
             standing = Standing(name, qualname, ordinal)
             self.functions[identity(name, qualname, ordinal)] = standing
-            _describe(standing, seen, function, seen.states[index])
-            standing.exposure = exposure
-            if function.hash:
-                standing.hashes = ((code, function.hash),)
-            if index in calls:
-                standing.called(calls[index], seen.stacks.get(index))
+            made.append(standing)
+            # As _describe does: a hundred thousand calls are heard.
+            standing.file, standing.exposure = file, exposure
+            standing.state = _STATES[state]
+            if state == model.UNKNOWN:
+                standing.why = _NOT_ALL_SEEN
+            _, standing.start, standing.end, standing.method, own = function
+            if own:
+                standing.hashes = ((code, own),)
+        if seen.calls:
+            for index, call in seen.calls.each().items():
+                made[index].called(call, seen.stacks.get(index))
 
     def _load(self, name: str, group: list[Seen]) -> None:
         """Lay flat what was seen of one module, the newest variant last."""
@@ -172,7 +178,7 @@ class Standings:
         for seen in group:
             functions = seen.module.functions
             calls = seen.calls.each() if seen.calls else {}
-            names = numbered(function.qualname for function in functions)
+            names = numbered([function.qualname for function in functions])
             for index, ((qualname, ordinal), function, state) in enumerate(
                 zip(names, functions, seen.states, strict=True)
             ):
@@ -220,11 +226,8 @@ class Standings:
         self.listed.add(name)
         self.tops.add(name.partition(".")[0])
         state, why, exposure = self._unseen(name)
-        for (qualname, ordinal), source in zip(
-            numbered(function.qualname for function in listed.functions),
-            listed.functions,
-            strict=True,
-        ):
+        names = numbered([function.qualname for function in listed.functions])
+        for (qualname, ordinal), source in zip(names, listed.functions, strict=True):
             key = identity(name, qualname, ordinal)
             standing = self.functions.get(key)
             if standing is None:
@@ -278,8 +281,14 @@ def changed(was: tuple[str, str], now: tuple[str, str]) -> bool:
     return was[0] == now[0] and was[1] != now[1] and bool(was[0] and was[1] and now[1])
 
 
-def numbered(qualnames: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Yield qualified names as every Python has them, each with its number among its equals."""
+def numbered(qualnames: Sequence[str]) -> Iterable[tuple[str, int]]:
+    """Give qualified names as every Python has them, each with its number among its equals."""
+    if len(set(qualnames)) == len(qualnames) and "comp>." not in "\n".join(qualnames):
+        return zip(qualnames, repeat(1))  # as nearly always
+    return _counted(qualnames)
+
+
+def _counted(qualnames: Iterable[str]) -> Iterator[tuple[str, int]]:
     counts: dict[str, int] = {}
     for qualname in qualnames:
         name = _INLINED.sub("", qualname) if "comp>." in qualname else qualname

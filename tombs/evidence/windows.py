@@ -85,6 +85,9 @@ class Demands:
         # One expression for all, the strongest first: a hundred thousand names are asked.
         self._any = re.compile("|".join(f"({_fitting(one.pattern)})" for one in self.windows))
 
+    def __bool__(self) -> bool:
+        return bool(self.windows or self.processes or self._least.length)
+
     def of(self, name: str) -> Window:
         """Give the window of a function by its dotted name; its length is 0 where none is asked."""
         found = self._any.fullmatch(f"{name}.") if self.windows else None

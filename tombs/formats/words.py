@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tombs.evidence.durations import SECOND, moment, show
@@ -78,12 +79,17 @@ def watched(exposures: Iterable[Exposure]) -> str:
     found = [one for one in exposures if one.runs]
     if not found:
         return ""
-    times = sorted({one.watched for one in found})
-    numbers = sorted({one.processes for one in found})
-    shortest, longest = show(times[0]), show(times[-1])
+    times = [one.watched for one in found]
+    numbers = [one.processes for one in found]
+    return _watched(min(times), max(times), min(numbers), max(numbers))
+
+
+@lru_cache(1024)  # the functions of a module were all watched alike
+def _watched(least: int, most: int, fewest: int, many: int) -> str:
+    shortest, longest = show(least), show(most)
     told = shortest if shortest == longest else f"{shortest} to {longest}"
-    by = count(numbers[-1], "process", "processes")
-    return f"watched {told} by " + (by if len(numbers) == 1 else f"{numbers[0]:,} to {by}")
+    by = count(many, "process", "processes")
+    return f"watched {told} by " + (by if fewest == many else f"{fewest:,} to {by}")
 
 
 def unlike(exposures: Iterable[Exposure], whole: Exposure) -> str:

@@ -23,6 +23,8 @@ _FURTHEST: Final = 10_000_000  # a line beyond it is a lie of whoever wrote the 
 def span(standing: Standing) -> tuple[int, int]:
     """Give a function's first and last line: where the source has it, or else where it ran."""
     first, last = standing.source_lines if standing.source else (standing.start, standing.end)
+    if first <= last <= _FURTHEST:
+        return first, last
     first = min(first, _FURTHEST)
     return first, min(max(first, last), _FURTHEST)
 
