@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tombs.errors import GraveyardError
-from tombs.evidence.model import Evidence, Run
+from tombs.evidence.model import Evidence, Run, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tombs.evidence.model import Listed, Seen
+    from tombs.evidence.model import Listed
 
 
 def merge(parts: Iterable[Evidence]) -> Evidence:
@@ -24,6 +24,19 @@ def merge(parts: Iterable[Evidence]) -> Evidence:
         for item, key in part.keyed():
             united.add(item, key)
     return united
+
+
+def labelled(evidence: Evidence, release: str) -> Evidence:
+    """Name the release of those runs that were started without one."""
+    named = Evidence()
+    for item, key in evidence.keyed():
+        if isinstance(item, Run) and not item.release:
+            named.add(item._replace(about=item.about | {"release": release}), key)
+        elif isinstance(item, Seen) and item.calls is not None:
+            named.add(item._replace(calls=item.calls.labelled(release)), key)
+        else:
+            named.add(item, key)
+    return named
 
 
 class Merging:

@@ -69,6 +69,27 @@ def test_snapshot_saves_with_the_source(place: Place) -> None:
     assert max(map(len, told.splitlines())) <= 80
 
 
+def test_snapshot_names_a_release_that_was_not_named(place: Place) -> None:
+    """Runs that have a label keep it; what is named later stays, whatever it is merged with."""
+    calls_of = calls.of(1, {0: Call(1, 2, "", 1)})
+    without = evidence({"shop.cart": {"add": "alive"}}, by=run("shop-3"))
+    made = Evidence(
+        one._replace(calls=calls_of) if isinstance(one, Seen) else one for one in without.items()
+    )
+    save(made, place.path / "without.json")
+    place.tombs("snapshot", "without.json", "--release", "3", "-o", "with.json")
+    place.tombs("snapshot", place.old, "--release", "3", "-o", "old-again.json")
+    for files in (("with.json", "without.json"), ("without.json", "with.json")):
+        place.tombs("merge", *files, "old-again.json", "-o", "all.json")
+        merged = load("all.json")
+        assert {one.release for one in merged.runs.values()} == {"1", "3"}
+        assert "last called 1970-01-01 00:00 UTC in release 3" in place.tombs(
+            "why", "add", "all.json"
+        )
+    place.tombs("snapshot", "without.json", "--release", "", "-o", "bad.json", code=2)
+    assert "is no label" in place.err
+
+
 def test_status_by_package_and_as_json(place: Place) -> None:
     """The table ends in a share; JSON has the same numbers."""
     told = place.tombs("status", place.old, "--depth", "1")
@@ -200,6 +221,16 @@ def test_diff_in_several_forms_at_once(place: Place) -> None:
     assert json.loads((place.path / "it.sarif").read_text())["version"] == "2.1.0"
 
 
+def test_markdown_is_as_long_as_a_comment_may_be(place: Place) -> None:
+    """What is longer, GitHub would not take at all."""
+    old = evidence({"shop.cart": {f"function_{at}": "alive" for at in range(2000)}})
+    new = evidence({"shop.cart": {f"function_{at}": "dead" for at in range(2000)}})
+    files = save(old, place.path / "a.json"), save(new, place.path / "b.json")
+    told = place.tombs("diff", *files, "--format", "markdown")
+    assert 60_000 < len(told) <= 65_536
+    assert told.endswith("*The rest doesn't fit here.*\n")
+
+
 def test_github_gets_a_summary(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Appended to what other steps wrote, and never beyond what GitHub takes."""
     summary = place.path / "summary.md"
@@ -311,3 +342,6 @@ def test_why_finds_by_the_end_of_a_name(place: Place) -> None:
         assert place.tombs("why", name, place.old).startswith("shop.cart.Cart.void\n  dead: ")
     place.tombs("why", "oid", place.old, code=2)
     assert "there is no function oid" in place.err
+    assert "--source DIR adds" in place.err
+    place.tombs("why", "oid", place.old, "--source", "src", code=2)
+    assert "nor does the source have it" in place.err

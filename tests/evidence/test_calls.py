@@ -57,6 +57,13 @@ def test_what_is_written_is_read(rows: dict[int, Call]) -> None:
     assert pickle.loads(pickle.dumps(made)) == made
 
 
+@given(known)
+def test_a_release_is_named_later(rows: dict[int, Call]) -> None:
+    """Of those calls that have none."""
+    wanted = {index: call._replace(release=call.release or "2") for index, call in rows.items()}
+    assert packed(rows).labelled("2") == packed(wanted)
+
+
 def test_no_call_is_no_column() -> None:
     """Where nothing is known there is nothing."""
     assert calls.of(COUNT, {}) is None

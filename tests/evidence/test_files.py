@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import sys
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,8 @@ from tombs.evidence import compression, files
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from _typeshed import ReadableBuffer as Buffer
 
 
 def failing() -> Iterator[bytes]:
@@ -32,6 +36,30 @@ def test_what_stood_there_stays_when_writing_fails(tmp_path: Path) -> None:
         files.write(str(path), failing())
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["it.json"]
+
+
+class Narrow(io.RawIOBase):
+    """Takes three bytes at a time, as what isn't buffered may."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        """As said."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Take some."""
+        self.taken += bytes(data)[:3]
+        return min(len(bytes(data)), 3)
+
+
+def test_unbuffered_output_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under PYTHONUNBUFFERED a write may take less than it is given."""
+    narrow = Narrow()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=narrow))
+    files.write("-", [b"one\n", b"", b"another\n"])
+    assert narrow.taken == b"one\nanother\n"
 
 
 def test_mode_and_links_stay(tmp_path: Path) -> None:

@@ -233,6 +233,15 @@ def test_sarif_holds_together(paths: Paths) -> None:
     assert by_name["shop.a.new"]["suppressions"][0]["justification"] == "until 2027-01-01: soon"
 
 
+def test_sarif_leaves_out_what_matters_least(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is too large would be refused as a whole."""
+    made = outcome()
+    monkeypatch.setattr(sarif, "_MOST", 2)
+    (told,) = json.loads("\n".join(sarif.render(made, paths)))["runs"]
+    assert [result["ruleId"] for result in told["results"]] == ["newly-dead", "added-never-called"]
+    assert told["properties"]["leftOut"] == len(made.diff.changes) - 2 > 0
+
+
 @pytest.mark.skipif(
     "SARIF_SCHEMA" not in os.environ, reason="SARIF_SCHEMA names no file with the official schema"
 )

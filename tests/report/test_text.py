@@ -96,6 +96,12 @@ def test_what_the_tests_keep_alive_is_told() -> None:
     shown = lines(evidence(PROGRAM), tests=Tests(evidence(suite, by=run("tests"))))
     assert "by the tests: 1 tested, 1 untested, 1 not known" in shown
     assert "                /srv/app/shop/web.py:11  (tested)" in shown
+    at = shown.index("Kept alive by the tests alone, the longest")
+    assert shown[at + 1 :] == [
+        "       5 lines  shop.web.old_view",
+        "                /srv/app/shop/web.py:11  (tested)",
+        "                watched 1d by 4 processes",
+    ]
 
 
 def test_no_evidence_is_no_error() -> None:

@@ -144,6 +144,9 @@ def _lines(
 
         yield from html.render(outcome, paths)
         return
+    if form == "markdown":  # what is longer would be no comment at all
+        yield markdown.fitted(markdown.render(outcome, paths), markdown.COMMENT_MOST).encode()
+        return
     if form == "text":
         color = path == "-" and colored()
         lines = text.render(outcome, paths, everything=everything, color=color)

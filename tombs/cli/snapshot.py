@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tombs import values
 from tombs.cli.sources import (
     chosen,
     gather,
@@ -14,6 +15,14 @@ from tombs.cli.sources import (
     source_argument,
     tree_option,
 )
+from tombs.merge import labelled
+
+
+def _release(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else values.release(value)
+    except ValueError as fault:
+        raise click.BadParameter(f"{value!r} {fault}") from None
 
 
 @click.command("snapshot")
@@ -23,12 +32,19 @@ from tombs.cli.sources import (
     "Add every function that this source tree has: it then tells never loaded from removed."
 )
 @namespace_option
+@click.option(
+    "--release",
+    metavar="NAME",
+    callback=_release,
+    help="Label of the deployment, for runs that were started without one (tombs-run --release).",
+)
 @reading_options
 def command(
     source: str | None,
     output: str,
     trees: tuple[str, ...],
     namespace: tuple[str, ...],
+    release: str | None,
 ) -> None:
     """Save a graveyard, dead and alive, with what makes it evidence.
 
@@ -36,4 +52,5 @@ def command(
     graveyard, or - for standard input; without it, the only live graveyard of the run directory.
     The file is written whole or not at all.
     """
-    save(output, gather(chosen(source), trees, namespace))
+    evidence = gather(chosen(source), trees, namespace)
+    save(output, labelled(evidence, release) if release else evidence)

@@ -58,7 +58,9 @@ def command(
     if not found:
         raise TombsError(
             f"{clean(place)}: there is no function {clean(name)}",
-            "It may never have been loaded: --source DIR adds what the source has.",
+            "Neither was it loaded, nor does the source have it."
+            if trees
+            else "It may never have been loaded: --source DIR adds what the source has.",
         )
     paths = Paths(below=trees)
     for standing in found[:_MOST]:

@@ -79,6 +79,11 @@ class Calls(NamedTuple):
             if last
         }
 
+    def labelled(self, release: str) -> Calls:
+        """Name the release of those last calls that have none."""
+        rows = ((last, known or release) for last, known in self._lasts())
+        return self._replace(releases=_short(rows))
+
     def written(self) -> dict[str, Any]:
         """Write it down, as `read` takes it."""
         never = _spread(_nothing(self.last, _tops(self.functions)))

@@ -122,7 +122,7 @@ class Run(NamedTuple):
     def join(self, other: Run) -> Run:
         """Unite two readings of the same run."""
         return Run(
-            max(self.about, other.about, key=_ordered),
+            max(self.about, other.about, key=_labelled_first),
             self.created,
             max(self.seen, other.seen),
             max(self.ended, other.ended),
@@ -249,8 +249,9 @@ def join_states(one: str, other: str) -> str:
     return number.to_bytes(len(one)).decode()
 
 
-def _ordered(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
+def _labelled_first(about: dict[str, Any]) -> tuple[bool, str]:
+    """Order what identifies a run: who was given a release later has the larger."""
+    return bool(about.get("release")), json.dumps(about, sort_keys=True)
 
 
 def compact(value: object) -> str:

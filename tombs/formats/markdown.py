@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]#!|<>~&$@])")
 _COUNTED: Final = frozenset({STILL_DEAD, NOT_KNOWN})
 _CELL_MOST: Final = 300
+COMMENT_MOST: Final = 65_536  # characters that GitHub takes of a comment; GitLab takes more
 
 
 def render(outcome: Outcome, paths: Paths) -> Iterator[str]:

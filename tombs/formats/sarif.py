@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
+_MOST: Final = 25_000  # results: GitHub refuses a log with more
 _LEVELS: Final = {
     NEWLY_DEAD: "warning",
     ADDED: "warning",
@@ -65,16 +66,23 @@ def render(outcome: Outcome, paths: Paths) -> Iterator[str]:
         "rules": [_rule(kind) for kind in kinds],
     }
     failing = outcome.failing()
+    changes = diff.changes
+    if len(changes) > _MOST:  # in the order in which people want to see them
+        changes = sorted(changes, key=lambda change: kinds.index(change.kind))[:_MOST]
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "properties": {"old": exposed(diff.old.exposure), "new": exposed(diff.new.exposure)},
+        "properties": {
+            "old": exposed(diff.old.exposure),
+            "new": exposed(diff.new.exposure),
+            "leftOut": len(diff.changes) - len(changes),
+        },
     }
     log = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
     yield log[: -len("}]}")] + ', "results": ['
     yield from listed(
         _result(outcome, change, kinds.index(change.kind), paths, failing=failing)
-        for change in diff.changes
+        for change in changes
     )
     yield "]}]}"
 

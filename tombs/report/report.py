@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from tombs.evidence.standing import DEAD, NEVER_LOADED
 from tombs.report.checkout import Checkout
 from tombs.report.lines import span
-from tombs.report.tested import ANSWERS
+from tombs.report.tested import ANSWERS, TESTED
 from tombs.report.tree import modules, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tombs.evidence.exposure import Exposure
     from tombs.evidence.standing import Standing, Standings
@@ -52,13 +52,22 @@ class Report:
 
     def longest(self, most: int) -> list[tuple[Module, Standing]]:
         """Give the dead functions with the most lines."""
-        dead = (
+        return _longest(self._dead(), most)
+
+    def kept(self, most: int) -> list[tuple[Module, Standing]]:
+        """Give those that nothing but the tests keeps alive, with the most lines."""
+        tests = self.tests
+        if tests is None:
+            return []
+        return _longest((pair for pair in self._dead() if tests.of(pair[1]) == TESTED), most)
+
+    def _dead(self) -> Iterator[tuple[Module, Standing]]:
+        return (
             (module, one)
             for module in self.modules
             for one in module.functions
             if one.state == DEAD and not one.qualname.endswith(("<lambda>", "<genexpr>"))
         )
-        return sorted(dead, key=lambda pair: (-length(pair[1]), pair[1].id))[:most]
 
     def tested(self) -> dict[str, int]:
         """Count the dead functions by what the tests say of them; nothing without tests."""
@@ -82,6 +91,10 @@ class Report:
         shares = (_share(owner, owned) for owner, owned in found.items())
         dead = [share for share in shares if share.functions]
         return sorted(dead, key=lambda share: (-share.lines, -share.functions, share.owner))
+
+
+def _longest(found: Iterable[tuple[Module, Standing]], most: int) -> list[tuple[Module, Standing]]:
+    return sorted(found, key=lambda pair: (-length(pair[1]), pair[1].id))[:most]
 
 
 class Share(NamedTuple):

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final
 
+    from tombs.evidence.standing import Standing
     from tombs.report.report import Report
-    from tombs.report.tree import Node
+    from tombs.report.tree import Module, Node
 
 _WIDTH: Final = 80
 _HEADS: Final = ("functions", "dead", "dead lines")
@@ -79,7 +80,9 @@ def render(report: Report, style: Style, depth: int) -> Iterator[str]:
     if not report.modules:
         return
     yield from _tree(report, style, signs, depth)
-    yield from _longest(report, style)
+    yield from _functions("The longest dead functions", report.longest(_LONGEST), report, style)
+    kept = report.kept(_LONGEST)
+    yield from _functions("Kept alive by the tests alone, the longest", kept, report, style)
     yield from _owners(report, style)
 
 
@@ -138,12 +141,13 @@ def _cells(share: float) -> int:
     return _BAR if share >= 1 else min(max(round(share * _BAR), 1), _BAR - 1)
 
 
-def _longest(report: Report, style: Style) -> Iterator[str]:
-    found = report.longest(_LONGEST)
+def _functions(
+    title: str, found: list[tuple[Module, Standing]], report: Report, style: Style
+) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield _paint("The longest dead functions", "1", style)
+    yield _paint(title, "1", style)
     for module, one in found:
         yield f"  {count(length(one), 'line').rjust(12)}  {clean(one.name)}"
         first = one.source_lines[0] if one.source else one.start
