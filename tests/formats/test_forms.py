@@ -12,7 +12,7 @@ import pytest
 
 from tests.support_evidence import evidence, run
 from tombs.diff import CLASSES, Diff
-from tombs.evidence.standing import Standings
+from tombs.evidence.standing import Standing, Standings
 from tombs.formats import github, gitlab, markdown, sarif, structured, text
 from tombs.formats.paths import Paths
 from tombs.formats.words import clean
@@ -66,6 +66,25 @@ def test_files_are_those_of_the_checkout(paths: Paths) -> None:
     assert paths.of(standing) == "/srv/app/shop/other.py"
     standing.file = "<frozen x>"
     assert paths.of(standing) == "<frozen x>"
+
+
+def test_a_library_is_not_taken_for_the_checkout(tmp_path: Path) -> None:
+    """What has a file's name alone is another file; the name of a package counts, too."""
+    for name in ("app.py", "__init__.py", "flask/json/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    paths = Paths(str(tmp_path))
+    places = {
+        "flask.app": ("/site/flask/app.py", "/site/flask/app.py"),
+        "flask": ("/site/flask/__init__.py", "/site/flask/__init__.py"),
+        "flask.json": ("/site/flask/json/__init__.py", "flask/json/__init__.py"),
+        "app": ("/srv/app.py", "app.py"),
+        "__main__(app.py)": ("/srv/app.py", "app.py"),
+    }
+    for module, (file, wanted) in places.items():
+        standing = Standing(module, "f", 1)
+        standing.file = file
+        assert paths.of(standing) == wanted
 
 
 def test_text_tells_exposure_first(paths: Paths) -> None:

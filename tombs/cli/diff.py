@@ -19,6 +19,7 @@ from tombs.formats import github, gitlab, markdown, sarif, structured, text
 from tombs.formats.paths import Paths
 from tombs.gates import Limits, Outcome
 from tombs.ignore import Ignore, parse
+from tombs.inventory import importable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -127,7 +128,8 @@ def command(**given: Any) -> int:  # noqa: ANN401 - one value an option
     diff = Diff((given["old"], Standings(old, demands)), (given["new"], Standings(new, demands)))
     limits = Limits(given["fail_on"], given["max_dead"], given["max_dead_growth"])
     outcome = Outcome(diff, limits, ignore)
-    paths = Paths(below=given["trees"])
+    trees = given["trees"]
+    paths = Paths(below=[*trees, *map(importable, trees)])
     for form, path in given["forms"]:
         lines = _lines(outcome, paths, form, path, everything=given["everything"])
         files.write(path, lines if path == "-" else progress(lines, f"writing {path}"))

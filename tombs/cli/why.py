@@ -14,6 +14,7 @@ from tombs.evidence.durations import moment
 from tombs.evidence.standing import ALIVE, DEAD, NEVER_LOADED, STUB, UNKNOWN, Standings
 from tombs.formats.paths import Paths
 from tombs.formats.words import call_lines, clean, count, exposure_lines, window_line
+from tombs.inventory import importable
 from tombs.references import references
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def command(
             if trees
             else "It may never have been loaded: --source DIR adds what the source has.",
         )
-    paths = Paths(below=trees)
+    paths = Paths(below=[*trees, *map(importable, trees)])
     for standing in found[:_MOST]:
         for line in _told(standing, paths):
             click.echo(line)
