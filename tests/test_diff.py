@@ -171,3 +171,36 @@ def test_too_little_evidence_makes_no_class() -> None:
     assert classes(old, new, Demands(window=2 * HOUR)) == {"shop.a:f": "unknown"}
     assert classes(new, old, Demands(window=2 * HOUR)) == {}
     assert classes(old, new, Demands(window=HOUR)) == {"shop.a:f": "newly-dead"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("dead", "dead", "unknown"),
+        ("dead", "alive", None),
+        ("alive", "alive", None),
+        ("unknown", "unknown", None),
+        ("dead", None, "unknown"),
+        ("alive", None, "removed-alive"),
+        (None, "dead", "unknown"),
+        (None, "alive", None),
+    ],
+)
+def test_a_verdict_that_is_refused_is_told(
+    old: str | None, new: str | None, kind: str | None
+) -> None:
+    """On too little evidence a gate must not seem passed because nothing is dead."""
+    sides = [
+        evidence({"shop.a": {"g": "alive", **({"f": state} if state else {})}})
+        for state in (old, new)
+    ]
+    assert classes(sides[0], sides[1], Demands(window=99 * HOUR)).get("shop.a:f") == kind
+
+
+def test_a_verdict_on_what_was_never_loaded_is_refused_too() -> None:
+    """As is one on what is a stub by the source of one side: nobody waits for that."""
+    source = {"shop.b": {"f": "", "stub": "body is ..."}}
+    never = evidence({"shop.a": {"g": "alive"}}, source)
+    found = classes(never, never, Demands(window=99 * HOUR))
+    assert found == {"shop.b:f": "unknown"}
+    assert classes(evidence({"shop.a": {"g": "alive"}}), never, Demands(processes=9)) == {}

@@ -183,6 +183,9 @@ def _place(change: Change) -> tuple[str, int, str, int]:
 def _both(was: Standing, now: Standing) -> Change | None:
     code = body(was, now)
     kind = _BOTH.get((was.state, now.state))
+    refused = (was.refused or now.refused) and STUB not in {was.state, now.state}
+    if kind is None and refused and now.state != ALIVE:
+        kind = NOT_KNOWN
     if kind is None:
         if code == "changed" and STUB not in {was.state, now.state}:
             return Change(CHANGED, was, now, code)
@@ -207,20 +210,25 @@ def body(was: Standing, now: Standing) -> str:
 
 
 def _gone(was: Standing, new: Standings) -> Change | None:
-    if was.state not in {ALIVE, DEAD, NEVER_LOADED}:
+    state = was.refused or was.state
+    if state not in {ALIVE, DEAD, NEVER_LOADED}:
         return None
     if was.module in new.notes:
         return Change(NOT_KNOWN, was, None, why=f"now: {new.notes[was.module]}")
     if was.module not in new.loaded and not covers(new, was.module):
-        if was.state == NEVER_LOADED:
+        if state == NEVER_LOADED:
             return None
         why = "now: its module was not loaded; only the source (--source) tells whether it is there"
         return Change(NOT_KNOWN, was, None, why=why)
+    if was.refused:
+        return Change(NOT_KNOWN, was, None, why=f"before: {was.why}")
     return Change(REMOVED_ALIVE if was.state == ALIVE else REMOVED_DEAD, was, None)
 
 
 def _added(now: Standing, old: Standings) -> Change | None:
     known = now.module in old.loaded or covers(old, now.module)
+    if now.refused and (known or now.refused == DEAD):
+        return Change(NOT_KNOWN, None, now, why=f"now: {now.why}")
     if now.state == DEAD:
         if now.module in old.notes:
             return Change(NOT_KNOWN, None, now, why=f"before: {old.notes[now.module]}")

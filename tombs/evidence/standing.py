@@ -51,7 +51,7 @@ class Standing:
 
     __slots__ = (
         *("call", "end", "exposure", "file", "hashes", "method", "module", "ordinal", "qualname"),
-        *("source", "source_lines", "stack", "start", "state", "stub", "why", "window"),
+        *("refused", "source", "source_lines", "stack", "start", "state", "stub", "why", "window"),
     )
 
     def __init__(self, module: str, qualname: str, ordinal: int) -> None:
@@ -65,6 +65,7 @@ class Standing:
         self.method = False
         self.state = UNKNOWN
         self.why = ""  # of what is unknown or a stub, the reason
+        self.refused = ""  # the state that it would have, were it not watched too little
         self.stub = ""  # why nobody is meant to call it
         self.exposure = _NONE
         self.call: Call | None = None  # when it was called, where that is known
@@ -258,6 +259,7 @@ class Standings:
         if standing.state in {DEAD, NEVER_LOADED}:
             lacking = demands.lacking(standing.exposure, standing.window)
             if lacking:
+                standing.refused = standing.state
                 standing.state, standing.why = UNKNOWN, lacking
                 if counts is not None:
                     counts[1] += 1
