@@ -83,7 +83,7 @@ def test_snapshot_names_a_release_that_was_not_named(place: Place) -> None:
         place.tombs("merge", *files, "old-again.json", "-o", "all.json")
         merged = load("all.json")
         assert {one.release for one in merged.runs.values()} == {"1", "3"}
-        assert "last called 1970-01-01 00:00 UTC in release 3" in place.tombs(
+        assert "last known call 1970-01-01 00:00 UTC in release 3" in place.tombs(
             "why", "add", "all.json"
         )
     place.tombs("snapshot", "without.json", "--release", "", "-o", "bad.json", code=2)
@@ -297,7 +297,7 @@ def test_why_tells_when_it_was_called_and_who_called_it_again(place: Place) -> N
     told = place.tombs("why", "add", save(made, place.path / "called.json"))
     assert told.splitlines()[-6:-1] == [
         "  first called 2026-09-21 14:13 UTC, by 2 processes at least",
-        "  last called 2026-09-21 19:13 UTC in release 1, or within two epochs after it",
+        "  last known call 2026-09-21 19:13 UTC in release 1",
         "  back from the dead 2026-09-21 19:13 UTC, by",
         "    \\x1b.py:7 in pay",
         "",

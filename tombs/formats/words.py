@@ -68,7 +68,7 @@ def call_lines(call: Call) -> list[str]:
     by = count(call.processes, "process", "processes") if call.processes else "a process"
     return [
         f"first called {moment(call.first)}, by {by} at least",
-        f"last called {moment(call.last)}{label}, or within two epochs after it"
+        f"last known call {moment(call.last)}{label}"
         if call.last > call.first
         else f"not known to be called after that{label}",
     ]
