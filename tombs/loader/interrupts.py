@@ -29,8 +29,6 @@ from __future__ import annotations
 import os
 import sys
 from itertools import repeat
-from opcode import opmap
-from types import MethodType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +37,9 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _OWN: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_RESUME: Final = opmap["RESUME"]
+# Without the modules `opcode` and `types`, which the program may never load.
+_RESUME: Final = (lambda: None).__code__.co_code[0]  # what a function without cells begins with
+_Bound: Final[Any] = type((lambda _self: None).__get__(object()))
 _AFTER_YIELD_FROM: Final = 2
 _NAMED = range(3)  # debugger, coverage, profiler
 
@@ -59,7 +59,7 @@ def reporting(
     own, size = _OWN, len(_OWN)
     watchers, nobody = _watchers(), (None,) * (2 + len(_NAMED))
     # `reported[work's arguments]`
-    reported: Any = type("Reported", (), {"__class_getitem__": MethodType(sys.call_tracing, work)})
+    reported: Any = type("Reported", (), {"__class_getitem__": _Bound(sys.call_tracing, work)})
 
     def started(code: CodeType, _offset: int) -> object:
         if code.co_filename[:size] == own:  # the start of our work itself would begin it anew
