@@ -115,7 +115,10 @@ def _hooks(section: Section, found: Mapping[str, Any]) -> None:
     """Tell what of the interpreter is in use by somebody, whoever it is."""
     for kind, what in (("trace", "sys.settrace"), ("profile", "sys.setprofile")):
         if found["hooks"][kind]:
-            section.note(f"{what} is in use before Tombs starts: both work")
+            section.note(
+                f"{what} is in use before Tombs starts: both work; what it calls itself isn't seen"
+                " by monitoring"
+            )
     if found["finders"]:
         section.note(f"import hooks before Tombs starts: {', '.join(found['finders'])}: both work")
 
