@@ -19,6 +19,8 @@ While our work is reported, we are hidden from nobody: who traces, profiles, mea
 would see our functions. Beside one of those it is done unreported, and what interrupts it isn't
 seen that time.
 
+It costs a first call 0.4 us (3.12, 20,000 functions: 0.6 us before, 1.0 since), and no other.
+
 Tried before: to do all the work in C (nothing there can take a code object and answer DISABLE), and
 to have done what is due before the work begins (in the microseconds of that work another thread
 makes a collection due, or a signal comes).
