@@ -85,6 +85,7 @@ class Module:
 
     __slots__ = (
         "_code",
+        "alone",
         "base",
         "file",
         "functions",
@@ -107,6 +108,7 @@ class Module:
         self.file = file if code is None else place(code)
         self.vacate = vacate
         self.late = late
+        self.alone = True  # no other module is known of its file, nor another version of it
         self.base: int | None = None
         self.image: Image | None = None
         self.pending: int | None = None  # what is written down of its being set aside
@@ -175,7 +177,9 @@ class Module:
 
             mark = fingerprint(code)
             return [index for index in found if image.marks[index] == mark] or found
-        return found or image.around(code.co_firstlineno, code.co_qualname)
+        if not found and self.alone:
+            found = image.around(code.co_firstlineno, code.co_qualname)
+        return found
 
     def has(self, index: int, code: CodeType) -> bool:
         """Tell whether its function of that number can be this code."""

@@ -270,9 +270,16 @@ class Monitoring:
         self._set_aside(self._populator.module(name, code), code)
 
     def _set_aside(self, module: Module, code: CodeType) -> None:
-        self._files.setdefault(code.co_filename, []).append(module)
+        self._know(code.co_filename, module)
         if self._populator.set_aside(module):
             self._wake()
+
+    def _know(self, file: str, module: Module) -> None:
+        known = self._files.setdefault(file, [])
+        known.append(module)
+        if len(known) > 1:
+            for one in known:
+                one.alone = False
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
         """Look for the module's image in the cache."""
@@ -288,7 +295,7 @@ class Monitoring:
             self._set_aside(module, code)
             return code
         self._populator.populate(module, entry)
-        self._files.setdefault(code.co_filename, []).append(module)
+        self._know(code.co_filename, module)
         return code
 
     def arm_late(self, name: str, file: str) -> list[Module] | None:
@@ -302,7 +309,7 @@ class Monitoring:
 
     def beside(self, module: Module, file: str) -> None:
         """Look for a module's code under a path, too."""
-        self._files.setdefault(file, []).append(module)
+        self._know(file, module)
 
     def looked(self) -> Iterator[bool]:
         """Take notice that every late module's paths are known: mark what started before."""
