@@ -240,13 +240,14 @@ class _Life:
 
     def told(self) -> Iterator[Event]:
         """Yield what has changed; after the graveyard was read."""
-        if not self._living and time.monotonic() - self._seen > self._patience:
-            self.over = True  # also where there was none from the beginning
-            yield Event(ENDED, time.time())
-        elif self._living != self._told and self._told is not None:
+        if self._living != self._told and self._told is not None:
             text = "" if self._living else "no process of the run is left"
             yield Event(BACK if self._living else LOST, time.time(), text=text)
         self._told = self._living
+        # Also where there was none from the beginning; a loss is told however late it is seen.
+        if not self._living and time.monotonic() - self._seen > self._patience:
+            self.over = True
+            yield Event(ENDED, time.time())
 
 
 def _fed(view: View, line: bytes, path: str) -> Iterator[Event]:
