@@ -2,7 +2,7 @@
 
 Version 2, in this order; all times are nanoseconds since the epoch:
 
-    {"format": "tombs snapshot", "version": 1, "applications": [name, ...], "by": "tombs 0.1.0"}
+    {"format": "tombs snapshot", "version": 2, "applications": [name, ...], "by": "tombs 0.1.0"}
     {"run": {...}, "created": time, "seen": time, "ended": time or 0, "processes": n, "dropped": n,
      "notes": [["dropped" or "unwatched", module, functions, reason], ...],
      "paused": nanoseconds between created and seen when nobody watched; 0 without}
