@@ -44,6 +44,10 @@ class Patterns:
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._patterns = [text.split(".") for text in texts]
 
+    def __bool__(self) -> bool:
+        """Tell whether there is one."""
+        return bool(self._patterns)
+
     def fit(self, name: str) -> bool:
         """Tell whether one of them fits a name."""
         return any(len(one) in _reached(one, name) for one in self._patterns)

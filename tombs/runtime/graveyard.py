@@ -190,8 +190,7 @@ class Graveyard:
         if late:  # watched from its beginning elsewhere, but here it was called unseen
             for slot in range(record.base, record.base + record.image.count):
                 self.unknown(slot)
-        name = record.image.module
-        if self.traps.reach(name):
+        if self.traps and self.traps.reach(name := record.image.module):
             image, base = record.image, record.base
             self.history.trapped |= {
                 base + index
