@@ -13,6 +13,7 @@ import pytest
 
 from tests.support_graveyard import ended, forked
 from tombs.runtime import locks
+from tombs.runtime.descriptors import Held
 from tombs.runtime.locks import FileLock, Leader, Liveness, try_alone
 
 
@@ -270,3 +271,22 @@ def test_a_wait_for_the_sign_of_life_has_an_end(path: str, monkeypatch: pytest.M
     fcntl.flock(fd, fcntl.LOCK_UN)
     assert Liveness(path).leave()
     os.close(fd)
+
+
+def test_a_marked_descriptor_is_known_by_its_place_alone(tmp_path: Path) -> None:
+    """What the program opens under the number is no longer it, though it be the same file."""
+    path = tmp_path / "file"
+    path.touch()
+    held = Held(os.open(path, os.O_RDWR))
+    held.mark()
+    assert held.ok()
+    os.close(held.fd)
+    assert not held.ok()
+    taken = os.open(path, os.O_RDWR)
+    os.dup2(taken, held.fd)
+    try:
+        assert not held.ok()
+    finally:
+        os.close(held.fd)
+        if taken != held.fd:
+            os.close(taken)

@@ -47,19 +47,37 @@ class Held:
         fd: the descriptor.
     """
 
-    __slots__ = ("_identity", "fd")
+    __slots__ = ("_identity", "_place", "fd")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._identity = identity(os.fstat(fd))
+        self._place = 0
         _holders[fd] = self
 
     def ok(self) -> bool:
         """Whether the descriptor still is that file."""
+        if _holders.get(self.fd) is not self:
+            return False
         try:
-            return _holders.get(self.fd) is self and identity(os.fstat(self.fd)) == self._identity
+            if self._place:
+                return os.lseek(self.fd, 0, os.SEEK_CUR) == self._place
+            return identity(os.fstat(self.fd)) == self._identity
         except OSError:
             return False
+
+    def mark(self) -> None:
+        """Have `ok` know it by its place in the file, which costs a sixth of a look at the inode.
+
+        For a file that nobody reads or writes by this descriptor. The place is one of 2**40, where
+        the file system has so many.
+        """
+        place = 1 << 40 | int.from_bytes(os.urandom(5), "little")
+        try:
+            os.lseek(self.fd, place, os.SEEK_SET)
+        except OSError:
+            return
+        self._place = place
 
     def same(self, other: Held) -> bool:
         """Whether another descriptor is, or was, of the same file."""

@@ -34,6 +34,7 @@ _sleep: Final = original("time", "sleep")
 _PATIENCE: Final = 0.0005
 _LONGEST: Final = 1.0
 _OPEN: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_CREAT
+_AT_ONCE: Final = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
 def _guards(frame: FrameType) -> bool:
@@ -51,6 +52,12 @@ def _open(path: str, flags: int) -> Held:
     return held
 
 
+def _marked(path: str) -> Held:
+    held = _open(path, _OPEN)
+    held.mark()
+    return held
+
+
 class FileLock:
     """An flock on a file of its own, and among the threads of this process.
 
@@ -65,7 +72,7 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._held: Held | None = _open(path, _OPEN)
+        self._held: Held | None = _marked(path)
         self._inner = _allocate_lock()
         self._owner = 0
 
@@ -117,16 +124,18 @@ class FileLock:
         if held is None or not held.ok():
             # The program closed whatever descriptors it found: ours are opened anew.
             try:
-                held = self._held = _open(self._path, _OPEN)
+                held = self._held = _marked(self._path)
             except OSError:
                 return False
-        end = time.monotonic() + deadline
+        end = 0.0
         wait = _PATIENCE
         while True:
             try:
-                fcntl.flock(held.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(held.fd, _AT_ONCE)
             except BlockingIOError:
-                if time.monotonic() >= end:
+                now = time.monotonic()
+                end = end or now + deadline
+                if now >= end:
                     return False
                 _sleep(wait)
                 wait = min(wait * 2, 0.02)
@@ -156,7 +165,7 @@ class FileLock:
         self._inner = _allocate_lock()
         self._owner = 0
         try:
-            self._held = _open(self._path, _OPEN)
+            self._held = _marked(self._path)
         except OSError:
             self._held = None
         if old is not None:
