@@ -78,3 +78,20 @@ def test_only_the_place_can_tell_of_other_names() -> None:
     """Without a namespace a name alone says nothing about first-party code."""
     assert Namespace((), ()).of_name("app") is None
     assert Namespace(("app",), ()).of_name("app") is not None
+
+
+def test_what_is_remembered_of_a_name_is_no_verdict_on_others() -> None:
+    """A part of a package is chosen, or left out: its first part decides nothing."""
+    namespace = Namespace(("app.billing", "other"), ("other.vendored",))
+    for _ in range(2):
+        for name, wanted in (
+            ("app.billing", True),
+            ("app", False),
+            ("app.billing.tax", True),
+            ("other.vendored", False),
+            ("other", True),
+            ("third.app", False),
+        ):
+            verdict = namespace.of_name(name)
+            assert verdict is not None
+            assert verdict.wanted is wanted

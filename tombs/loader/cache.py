@@ -186,7 +186,9 @@ class Cache:
 
         64 bits of SipHash, by which Python itself tells whether a .pyc fits its source.
         """
-        return _hash(payload) ^ _hash(f"{name}\0{file}".encode("utf-8", "surrogatepass"))
+        where = source_hash(VERSION, f"{name}\0{file}".encode("utf-8", "surrogatepass"))
+        whole = source_hash(VERSION, payload)
+        return int.from_bytes(whole, "little") ^ int.from_bytes(where, "little")
 
     def get(self, name: str, key: int) -> Entry | None:
         """Find a module's entry; None where there is none that can be trusted."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
     from tombs.loader.loader import Engine
     from tombs.loader.namespace import Namespace
@@ -44,11 +45,10 @@ class Finder:
         """Find a wanted module by the finders that follow; None for every other."""
         if self._off:
             return None
-        if sys.meta_path and sys.meta_path[0] is not self:
-            finders = list(sys.meta_path)
+        finders = sys.meta_path
+        if finders and finders[0] is not self:
+            finders = list(finders)
             self._come_first()
-        else:
-            finders = sys.meta_path
         if name == INLINES:
             self._engine.inlined()
         elif name in INTERPRETERS:
@@ -56,16 +56,8 @@ class Finder:
         verdict = self._namespace.of_name(name)
         if verdict is not None and not verdict.wanted:
             return None
-        try:
-            behind = finders.index(self) + 1
-        except ValueError:  # taken off the path by somebody, yet asked
-            return None
-        for finder in finders[behind:]:
-            find = getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = None if find is None else find(name, path, target)
-            if spec is not None:
-                break
-        else:
+        spec = self._ask(finders, name, path, target)
+        if spec is None:
             return None
         loader, origin = spec.loader, spec.origin
         if loader is None or (
@@ -74,6 +66,29 @@ class Finder:
             return spec
         wrap(loader, name, self._engine)
         return spec
+
+    @hide
+    def _ask(
+        self,
+        finders: list[Any],
+        name: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None,
+    ) -> ModuleSpec | None:
+        """Ask the finders behind this one."""
+        try:
+            behind = finders.index(self) + 1
+        except ValueError:  # taken off the path by somebody, yet asked
+            return None
+        for finder in finders[behind:]:
+            try:
+                find = finder.find_spec
+            except AttributeError:
+                continue
+            spec: ModuleSpec | None = find(name, path, target)
+            if spec is not None:
+                return spec
+        return None
 
     def _come_first(self) -> None:
         """Go to the head of the path, since a finder before us would load modules unseen.

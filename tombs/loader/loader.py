@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 _RUNNERS: Final = frozenset({"exec_module", "_get_module_details"})
 _IMPORTLIB: Final = "<frozen importlib._bootstrap_external>"
 _PYC_HEAD: Final = 16
+_ITS_OWN: Final[frozenset[str]] = frozenset()  # one module alone, whose name the loader has
 _NESTED: Final = 8  # loaders within loaders
 _BY_TIME: Final = bytes(4)  # the flags of a .pyc that is checked by time and size
 
@@ -83,13 +84,17 @@ def wrap(loader: object, name: str, engine: Engine) -> None:
     One loader may have many modules (a zip file's has), and not all of them are wanted.
     A loader that has no code to give (an extension module's) or can't be wrapped is left as it is.
     """
+    if is_standard(loader) and getattr(loader.get_code, "__func__", None) is type(loader).get_code:  # type: ignore[attr-defined]
+        loader.get_code = Reading(loader, engine).get_code  # type: ignore[attr-defined]
+        return
     loader = _working(loader)
     original = getattr(loader, "get_code", None)
     if original is None or isinstance(loader, type):
         return
-    wanted: set[str] | None = getattr(original, "tombs", None)
+    wanted: set[str] | frozenset[str] | None = getattr(original, "tombs", None)
     if wanted is not None:  # it is wrapped already
-        wanted.add(name)
+        if isinstance(wanted, set):
+            wanted.add(name)
         return
     wanted = {name}
 
@@ -100,16 +105,8 @@ def wrap(loader: object, name: str, engine: Engine) -> None:
         # A loader that is this module's alone is left as it was found.
         if getattr(loader, "name", None) == name:
             _forget(loader, "get_code")
-        code, key, entry = _read(loader, name, original, engine)
-        if code is None:
-            return None
-        try:
-            return engine.arm(name, code, key, entry)
-        except Exception as fault:
-            if not ours(fault):
-                raise
-            engine.failed(name, fault)
-            return code
+        code = original(name)
+        return None if code is None else _arm(engine, name, code, None, None)
 
     get_code.tombs = wanted  # type: ignore[attr-defined]
     try:
@@ -142,17 +139,16 @@ def _working(loader: object) -> object:
 
 
 @hide
-def _read(
-    loader: object, name: str, original: Callable[[str], CodeType | None], engine: Engine
-) -> tuple[CodeType | None, int | None, Entry | None]:
-    if not is_standard(loader):
-        return original(name), None, None
-    reading = Reading(loader, engine, name)
+def _arm(
+    engine: Engine, name: str, code: CodeType, key: int | None, entry: Entry | None
+) -> CodeType:
     try:
-        code = original(name)
-    finally:
-        reading.end()
-    return code, *reading.found
+        return engine.arm(name, code, key, entry)
+    except Exception as fault:
+        if not ours(fault):
+            raise
+        engine.failed(name, fault)
+        return code
 
 
 def is_standard(loader: object) -> bool:
@@ -177,43 +173,58 @@ def _forget(loader: object, name: str) -> None:
 
 
 class Reading:
-    """One `get_code` of a standard loader, its reading of files watched.
+    """A standard loader that is to load its module, the reading of its files watched meanwhile.
 
     Args:
         loader: the loader.
-        engine: is asked for what it has in its cache.
-        name: the module's name.
+        engine: is asked for what it has in its cache, and given what is to be armed.
     """
 
-    __slots__ = ("_engine", "_file", "_loader", "_name", "_read", "found")
+    __slots__ = ("_engine", "_entry", "_key", "_loader", "_original", "_read")
 
-    def __init__(self, loader: Any, engine: Engine, name: str) -> None:  # noqa: ANN401 - see is_standard
+    def __init__(self, loader: Any, engine: Engine) -> None:  # noqa: ANN401 - see is_standard
         self._loader = loader
         self._engine = engine
-        self._name = name
-        self._file: str = loader.path
-        self._read = loader.get_data
-        self.found: tuple[int | None, Entry | None] = (None, None)
+        self._original: Callable[[str], CodeType] = loader.get_code
+        self._read: Callable[[str], bytes] = loader.get_data
+        self._key: int | None = None
+        self._entry: Entry | None = None
+
+    @hide
+    def get_code(self, name: str) -> CodeType:
+        """Give the module's code, armed where it is going to run; then the loader is as it was."""
+        loader = self._loader
+        frame = _getframe(1)
+        if frame.f_code.co_name == "get_code":
+            frame = caller_of(frame)
+        if frame.f_code.co_name not in _RUNNERS or name != loader.name:
+            return self._original(name)
+        _forget(loader, "get_code")
         loader.get_data = self.get_data
+        try:
+            code = self._original(name)
+        finally:
+            _forget(loader, "get_data")
+        return _arm(self._engine, name, code, self._key, self._entry)
+
+    get_code.tombs = _ITS_OWN  # type: ignore[attr-defined]
 
     @hide
     def get_data(self, path: str) -> bytes:
         """Read a file; in place of the .pyc that it knows, give what the engine made of it."""
-        data: bytes = self._read(path)
-        self.found = (None, None)  # the source is read: the .pyc before it was stale
-        if path == self._file or data[4:8] != _BY_TIME or len(data) <= _PYC_HEAD:
+        data = self._read(path)
+        self._key = self._entry = None  # the source is read: the .pyc before it was stale
+        file = self._loader.path
+        if path == file or data[4:8] != _BY_TIME or len(data) <= _PYC_HEAD:
             return data
         try:
-            self.found = self._engine.recall(self._name, self._file, memoryview(data)[_PYC_HEAD:])
+            payload = memoryview(data)[_PYC_HEAD:]
+            self._key, entry = self._engine.recall(self._loader.name, file, payload)
         except Exception as fault:
             if not ours(fault):
                 raise
             return data
-        entry = self.found[1]
+        self._entry = entry
         if entry is not None and entry.code:
             return data[:_PYC_HEAD] + entry.code
         return data
-
-    def end(self) -> None:
-        """Leave the loader as it was."""
-        _forget(self._loader, "get_data")

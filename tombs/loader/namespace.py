@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAIN: Final = frozenset({"__main__", "__mp_main__"})
 _OWN: Final = frozenset({"tombs", "sitecustomize", "usercustomize"})
+_MOST: Final = 1000  # names may be made up without an end
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
 
@@ -48,18 +49,30 @@ class Namespace:
         excluded: prefixes left out.
     """
 
-    __slots__ = ("_excluded", "_library", "_scripts", "_wanted")
+    __slots__ = ("_dotted", "_excluded", "_library", "_scripts", "_tops", "_wanted")
 
     def __init__(self, wanted: tuple[str, ...], excluded: tuple[str, ...]) -> None:
         # Made once: the finder asks for each module that a program imports, ours or not.
         self._wanted = {one: Verdict(f"is within {one}", wanted=True) for one in wanted}
         self._excluded = {one: Verdict(f"is excluded by {one}", wanted=False) for one in excluded}
+        # What the first part of a name alone decides, by that part.
+        self._tops: dict[str, Verdict] = {}
+        self._dotted = {one.partition(".")[0] for one in (*wanted, *excluded) if "." in one}
         self._library = os.path.dirname(os.__file__) + os.sep
         self._scripts = os.path.dirname(sys.executable) if sys.executable else ""
 
     def of_name(self, name: str) -> Verdict | None:
         """Judge a module by its name; None where only its place can tell."""
         top = name.partition(".")[0]
+        known = self._tops.get(top)
+        if known is not None:
+            return known
+        verdict = self._judge(name, top)
+        if verdict is not None and top not in self._dotted and len(self._tops) < _MOST:
+            self._tops[top] = verdict
+        return verdict
+
+    def _judge(self, name: str, top: str) -> Verdict | None:
         if top in _OWN:
             return _START
         if self._excluded:
