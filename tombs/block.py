@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 HEAD = struct.Struct("<IIIIII8x")
+_PAIR = struct.Struct("<II")
 METHOD = 1
 # The module sets up a tracer or the like: what that calls is reported to no other (describe.py).
 HIDES = 1
@@ -126,12 +127,21 @@ def image_count(image: bytes | memoryview) -> int:
     return int.from_bytes(image[:4], "little")
 
 
+# The views into an image, in the order in which they lie there.
+_VIEWS = (
+    *("hashes", "starts", "ends", "marks", "_name_at", "_line_at"),
+    *("_kinds", "module_bytes", "file_bytes", "_names", "_lines"),
+)
+_PLACES = {name: at for at, name in enumerate(_VIEWS)}
+_WORDS = 6  # so many are of words, the first of two-fold ones
+
+
 class Image:
     """An image's bytes, read where they lie.
 
-    The views into them are made when one of them is first looked at: most modules are registered
-    and never looked at again, and eleven more objects each would have the collector run more often
-    while a program is importing.
+    A view into them is made when it is first looked at, and no other with it: most modules are
+    registered and never looked at again, and more objects have the collector run more often while a
+    program is importing.
 
     Args:
         data: the image, nothing before and nothing behind it.
@@ -147,6 +157,7 @@ class Image:
         "_lines",
         "_name_at",
         "_names",
+        "_names_at",
         "count",
         "ends",
         "file_bytes",
@@ -179,32 +190,31 @@ class Image:
             message = "image lengths don't add up"
             raise ValueError(message)
         self._data = data
+        self._names_at = HEAD.size + 29 * count + 8 + module + file
         self.count: int = count
         self.flags: int = flags
 
     def __getattr__(self, name: str) -> memoryview:
-        """Make the views, when one is missing."""
-        if name not in Image.__slots__:
+        """Make a view that is missing."""
+        place = _PLACES.get(name)
+        if place is None:
             raise AttributeError(name)
         data = self._data
-        count, module_size, file_size, names_size, _, _ = HEAD.unpack_from(data)
-        words_at = HEAD.size + 8 * count
-        kinds_at = words_at + 4 * (5 * count + 2)
-        text_at = kinds_at + count
-        words = data[words_at:kinds_at].cast("I")
-        self.hashes = data[HEAD.size : words_at].cast("Q")
-        self.starts = words[:count]
-        self.ends = words[count : 2 * count]
-        self.marks = words[2 * count : 3 * count]
-        self._name_at = words[3 * count : 4 * count + 1]
-        self._line_at = words[4 * count + 1 :]
-        self._kinds = data[kinds_at:text_at]
-        names_at = text_at + module_size + file_size
-        self.module_bytes = data[text_at : text_at + module_size]
-        self.file_bytes = data[text_at + module_size : names_at]
-        self._names = data[names_at : names_at + names_size]
-        self._lines = data[names_at + names_size :]
-        view: memoryview = object.__getattribute__(self, name)
+        count, module, file, names, _, _ = HEAD.unpack_from(data)
+        words = HEAD.size + 8 * count
+        kinds = words + 4 * (5 * count + 2)
+        text = kinds + count
+        ends = (
+            *(HEAD.size, words, words + 4 * count, words + 8 * count, words + 12 * count),
+            *(words + 16 * count + 4, kinds, text, text + module, text + module + file),
+            *(text + module + file + names, len(data)),
+        )
+        view = data[ends[place] : ends[place + 1]]
+        if not place:
+            view = view.cast("Q")
+        elif place < _WORDS:
+            view = view.cast("I")
+        setattr(self, name, view)
         return view
 
     @property
@@ -240,11 +250,14 @@ class Image:
     def find(self, start: int, qualname: str) -> list[int]:
         """Give the indexes of the functions with this first line and qualified name."""
         starts = self.starts
+        data, count = self._data, self.count
         index = bisect_left(starts, start)
-        wanted = encode(qualname)
-        found = []
-        while index < self.count and starts[index] == start:
-            if self._names[self._name_at[index] : self._name_at[index + 1]] == wanted:
+        found: list[int] = []
+        while index < count and starts[index] == start:
+            # As `name` finds it, but without views that stay.
+            first, beyond = _PAIR.unpack_from(data, HEAD.size + 20 * count + 4 * index)
+            at = self._names_at
+            if data[at + first : at + beyond] == encode(qualname):
                 found.append(index)
             index += 1
         return found

@@ -34,7 +34,8 @@ import sys
 from sys import _getframe
 
 from tombs.loader.boundary import ours
-from tombs.loader.functions import looks_like_function
+from tombs.loader.enlisted import Enlisted
+from tombs.loader.functions import FUNCTION_FLAGS, looks_like_function
 from tombs.loader.interrupts import reporting
 from tombs.loader.module import COMPILES, DYNAMIC, INLINES, origin, place
 
@@ -79,7 +80,9 @@ class Monitoring:
         self._populator = populator
         self._wake = wake
         self._namespace = namespace
-        self._files: dict[str, list[Module]] = {}
+        self._modules = Enlisted(populator)
+        self._files = self._modules.files
+        self._about: CodeType | None = None  # the body that runs next
         self._missed: list[CodeType] = []
         self._tool = self._again = -1
         self._called: Callable[[CodeType], object] | None = None
@@ -147,23 +150,28 @@ class Monitoring:
 
     def _callback(self, disable: object) -> Callable[[CodeType, int], object]:
         get = self._files.get
+        places = self._modules.places
+        of_file = self._modules.of_file
         enter = self._enter
-        module = self._module
+        body = self._body
         detached = self._detached
+        flags = FUNCTION_FLAGS
         missed = self._missed
         answered = self._answered
         own, dynamic = ours, DYNAMIC  # a function's names outlive a module's, when Python ends
 
         def started(code: CodeType) -> object:
             try:
-                file = code.co_filename
-                found = get(file)
-                if answered is not None and len(answered) < MOST and file[:1] != "<":
+                if answered is not None and len(answered) < MOST and code.co_filename[:1] != "<":
                     answered[id(code)] = code
+                if code.co_flags & flags != flags:  # the body of a class, or of a module
+                    if code.co_name == "<module>":
+                        body(code)
+                    return disable
+                file = code.co_filename
+                found = of_file(file) if file in places else get(file)
                 if found is not None:
                     enter(code, found)
-                elif code.co_name == "<module>":
-                    module(code)
                 elif (file[:1] != "<" or file == dynamic) and detached(code):
                     return None  # to be told of each time
             except Exception as fault:
@@ -178,14 +186,16 @@ class Monitoring:
         return reporting(started, missed, disable)
 
     def _enter(self, code: CodeType, found: list[Module]) -> None:
+        if len(found) == 1:  # as it is nearly always: the same as below, in fewer steps
+            module = found[0]
+            if module.image is not None and module.base is not None:
+                indexes = module.image.find(code.co_firstlineno, code.co_qualname)
+                if len(indexes) == 1:
+                    self._populator.graveyard.vacate(module.base + indexes[0])
+                    if self._called is not None:
+                        self._called(code)
+                    return
         if not looks_like_function(code):
-            if code.co_name != "<module>":
-                return
-            # The same file, run under another name: a script that is imported as well.
-            names = _getframe(3).f_globals
-            own = (names.get("__name__"), getattr(names.get("__spec__"), "name", None))
-            if all(one.name not in own for one in found):  # `-m pkg.mod` is pkg.mod
-                self._module(code)
             return
         if len(found) > 1:
             found = self._of_globals(code, found, _getframe(3).f_globals)
@@ -196,6 +206,20 @@ class Monitoring:
             one.enter(code)
         if self._called is not None:
             self._called(code)
+
+    def _body(self, code: CodeType) -> None:
+        """Take notice of a module's body that starts: watch its module, where nobody does."""
+        if code is self._about:
+            self._about = None
+            return
+        names = _getframe(3).f_globals
+        found = self._modules.of_file(code.co_filename)
+        if found:
+            # The same file, run under another name: a script that is imported as well.
+            own = (names.get("__name__"), getattr(names.get("__spec__"), "name", None))
+            if any(one.name in own for one in found):  # `-m pkg.mod` is pkg.mod
+                return
+        self._module(code, names)
 
     def _of_globals(
         self, code: CodeType, found: list[Module], names: dict[str, object]
@@ -234,13 +258,14 @@ class Monitoring:
         if argument is not None and str(names.get("__name__")).startswith("numba."):
             self._compiled(frame.f_locals.get(argument))
             return True
-        file = origin(code, names)
-        if file in self._files:  # pickled without its path, and back in a process that has it
-            self._enter_any(code, self._files[file])
-            return False
+        if code.co_filename == DYNAMIC:
+            found = self._modules.of_file(origin(code, names))
+            if found is not None:  # pickled without its path, and back in a process that has it
+                self._enter_any(code, found)
+                return False
         module = sys.modules.get(names.get("__name__"))  # type: ignore[arg-type]
         if module is None or module.__dict__ is not names:
-            self._populator.strangers.add(code, file)
+            self._populator.strangers.add(code, origin(code, names))
         elif self._looking:
             self._early.append(code)
         return False
@@ -248,15 +273,14 @@ class Monitoring:
     def _compiled(self, function: object) -> None:
         """Take for unknown what is compiled to what never starts."""
         code = getattr(function, "__code__", None)
-        for module in self._files.get(getattr(code, "co_filename", ""), ()):
+        for module in self._modules.of_file(getattr(code, "co_filename", "")) or ():
             if module.image is None:
                 module.late = True  # which of its functions it is can't be told yet
             for index in module.matches(code):  # type: ignore[arg-type]
                 self._populator.unknown(module, index)
 
-    def _module(self, code: CodeType) -> None:
+    def _module(self, code: CodeType, names: dict[str, Any]) -> None:
         """Set a module aside that begins to run and that our finder never saw."""
-        names = _getframe(4 if _getframe(1).f_code.co_name == "_enter" else 3).f_globals
         name, file = names.get("__name__"), code.co_filename
         if type(name) is not str or names.get("__file__") != file or file[:1] == "<":
             return
@@ -270,16 +294,9 @@ class Monitoring:
         self._set_aside(self._populator.module(name, code), code)
 
     def _set_aside(self, module: Module, code: CodeType) -> None:
-        self._know(code.co_filename, module)
+        self.beside(module, code.co_filename)
         if self._populator.set_aside(module):
             self._wake()
-
-    def _know(self, file: str, module: Module) -> None:
-        known = self._files.setdefault(file, [])
-        known.append(module)
-        if len(known) > 1:
-            for one in known:
-                one.alone = False
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
         """Look for the module's image in the cache."""
@@ -289,18 +306,21 @@ class Monitoring:
         self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
     ) -> CodeType:
         """Populate a module that is about to run; the code stays as it is."""
+        if entry is not None and self._modules.take(code, entry):
+            self._about = code
+            return code
         module = self._populator.module(name, code)
         if entry is None:
             module.key = key
             self._set_aside(module, code)
             return code
         self._populator.populate(module, entry)
-        self._know(code.co_filename, module)
+        self.beside(module, code.co_filename)
         return code
 
     def arm_late(self, name: str, file: str) -> list[Module] | None:
         """Watch a module that ran before watching began; none is given where it began since."""
-        if any(one.name == name for one in self._files.get(file, ())):
+        if any(one.name == name for one in self._modules.of_file(file) or ()):
             return []
         module = self._populator.module(name, None, late=True, file=file)
         self.beside(module, file)
@@ -309,7 +329,7 @@ class Monitoring:
 
     def beside(self, module: Module, file: str) -> None:
         """Look for a module's code under a path, too."""
-        self._know(file, module)
+        self._modules.add(module, file)
 
     def looked(self) -> Iterator[bool]:
         """Take notice that every late module's paths are known: mark what started before."""
@@ -322,7 +342,8 @@ class Monitoring:
 
     def inlined(self) -> None:
         """Call nothing dead from now on: what torch.compile inlines is called and never starts."""
-        self._populator.inlined([module for found in self._files.values() for module in found])
+        self._populator.inlined(())  # first: nothing is enlisted from now on
+        self._populator.inlined(self._modules.all())
 
     def elsewhere(self) -> None:
         """Call nothing dead from now on: what another interpreter calls starts unseen."""
@@ -345,7 +366,7 @@ class Monitoring:
 
     def _started_before(self, code: CodeType) -> None:
         """Mark what could not be marked when it started."""
-        found = self._files.get(code.co_filename, ())
+        found = self._modules.of_file(code.co_filename) or ()
         for module in found:
             module.enter(code)
         if found and self._called is not None:

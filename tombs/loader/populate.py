@@ -52,6 +52,14 @@ if TYPE_CHECKING:
         ) -> Allotted:
             """Register a module, or find it registered."""
 
+        def enlist(
+            self, image: bytes | memoryview, digest: bytes, crc: int, flags: int, deadline: float
+        ) -> int:
+            """Register a module, or find it registered, and look at nothing of it."""
+
+        def record(self, at: int) -> Allotted:
+            """Give what was registered so."""
+
         def note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> bool:
             """Write down what isn't watched."""
 
@@ -103,7 +111,7 @@ class Populator:
     ) -> None:
         self.graveyard = graveyard
         self.make_vacate = make_vacate
-        self._refused = refused
+        self.refused = refused
         self._say = say
         self.cache: Cache | None = None
         self._open_cache = open_cache
@@ -227,7 +235,7 @@ class Populator:
             if patience is not None:
                 deadline = patience
             allotted = self.graveyard.register(data, key, crc, late=module.late, deadline=deadline)
-        except self._refused as refusal:
+        except self.refused as refusal:
             if refusal.final:  # type: ignore[attr-defined]
                 self._dropped(module, image_count(data), key, refusal.reason)  # type: ignore[attr-defined]
                 return True
@@ -314,13 +322,22 @@ class Populator:
 
     def _settle_waiting(self, patience: float) -> None:
         for waiting in tuple(self._waiting):
-            module, data, key, crc = waiting
-            if not self._register(module, data, key, crc, patience=patience):
+            if not self._register(*waiting, patience=patience):
                 patience = 0.0
             else:
-                self._written_down(module)
+                self._written_down(waiting[0])
                 if waiting in self._waiting:  # else another thread was quicker
                     self._waiting.remove(waiting)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a module that the cache knows is to be registered, and nothing else."""
+        return not (self._waiting or self._inlined or self.graveyard.traps)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is left for `settle` to do."""
+        return bool(self._aside or self._waiting or self.strangers.waiting)
 
     @property
     def making(self) -> bool:

@@ -61,7 +61,7 @@ class Graveyard:
     """
 
     __slots__ = (
-        *("_history", "_index", "_markers", "_served"),
+        *("_history", "_index", "_markers", "_served", "_spare"),
         *("doubt", "epochs", "lock", "region", "returned", "shorten", "traps"),
     )
 
@@ -69,6 +69,7 @@ class Graveyard:
         self.region = region
         self.lock = lock
         self._index = Index(region)
+        self._spare = max(_FOR_NOTES, region.strings >> 4)
         self._served = Served(region)
         self.doubt = region.doubt  # takes what wasn't seen called, by whomever, for unknown
         self._markers: Array[c_uint8] | None = None
@@ -162,29 +163,35 @@ class Graveyard:
         Raises:
             Refused: there is no room, or the lock could not be had in time.
         """
-        record = self._index.known.get(digest)
-        if record is not None:
-            return self._found(record, late=late)
+        at = self.enlist(image, digest, crc, layout.LATE if late else 0, deadline)
+        return self._found(self.record(at), late=late)
+
+    def enlist(
+        self, image: bytes | memoryview, digest: bytes, crc: int | None, flags: int, deadline: float
+    ) -> int:
+        """Register as `register` does, and look at nothing of it; gives what `record` takes."""
+        index = self._index
+        at = index.known.get(digest)
+        if at is not None:
+            return at
         if not self.lock.acquire(deadline):
             raise Refused("the registration lock is held by another process", final=False)
         try:
-            self._index.refresh()
-            record = self._index.known.get(digest)
-            if record is not None:
-                return self._found(record, late=late)
-            count = image_count(image)
-            if self._index.next_slot + count > self.region.slots:
-                raise Refused("slots full", final=True)
-            spare = max(_FOR_NOTES, self.region.strings >> 4)
-            at = self._append(
-                layout.MODULE, layout.LATE if late else 0, count, digest, image, spare, crc
-            )
-            record = self._index.appended(
-                at, len(image), count, digest, watching.moment(self.region)
-            )
-            return self._found(record, late=late)
+            index.refresh()
+            at = index.known.get(digest)
+            if at is None:
+                count = image_count(image)
+                if index.next_slot + count > self.region.slots:
+                    raise Refused("slots full", final=True)
+                at = self._append(layout.MODULE, flags, count, digest, image, self._spare, crc)
+                index.appended(at, count, digest)
+            return at
         finally:
             self.lock.release()
+
+    def record(self, at: int) -> Record:
+        """Give the record of a module that is registered."""
+        return self._index.record(at)
 
     def _found(self, record: Record, *, late: bool) -> Record:
         if late:  # watched from its beginning elsewhere, but here it was called unseen
@@ -294,48 +301,40 @@ class Graveyard:
         crc: int | None = None,
     ) -> int:
         """Commit a block; gives where its data lies in the strings region."""
-        region = self.region
-        used, base = region.words[layout.USED], self._index.next_slot
-        size = layout.round_up(layout.BLOCK_SIZE + len(data), 8)
+        region, mapped, words = self.region, self.region.map, self.region.words
+        used, base = words[layout.USED], self._index.next_slot
+        length = len(data)
+        size = layout.BLOCK_SIZE + (length + 7 & ~7)
         if used + size > region.strings - spare:
             raise Refused("strings full", final=True)
         try:
-            region.room(used, size)
-            region.slot_room(base, count)
+            if used + size > words[layout.ALLOCATED]:
+                region.room(used, size)
+            if count:
+                region.slot_room(base, count)
         except OSError as fault:
             # EBADF: the program closes all descriptors at this moment, and there will be another.
             final = fault.errno != errno.EBADF
             raise Refused(f"no room on disk ({fault.strerror})", final=final) from None
         # Somebody who was killed half-way may have left markers in slots that were never committed.
         first = region.markers_at + base
-        region.map[first : first + count] = (
-            bytes((layout.UNKNOWN if flags & layout.LATE else 0,)) * count
-        )
+        marker = layout.UNKNOWN if flags & layout.LATE else layout.POPULATED
+        mapped[first : first + count] = bytes((marker,)) * count
         if crc is None:
             from binascii import crc32  # noqa: PLC0415 - not before something is written
 
             crc = crc32(data)
         now = watching.moment(region)
         head = layout.BLOCK.pack(
-            layout.BLOCK_MAGIC,
-            kind,
-            flags,
-            size,
-            count,
-            base,
-            crc,
-            now,
-            digest,
-            len(data),
-            0,
+            layout.BLOCK_MAGIC, kind, flags, size, count, base, crc, now, digest, length, 0
         )
         at = region.strings_at + used
         # Not to the descriptor: the program may close it and be given its number at any moment.
         middle = at + layout.BLOCK_SIZE
-        region.map[at:middle] = head
-        region.map[middle : middle + len(data)] = data
-        region.words[layout.SLOTS_USED] = base + count
-        region.words[layout.USED] = used + size  # the commit
+        mapped[at:middle] = head
+        mapped[middle : middle + length] = data
+        words[layout.SLOTS_USED] = base + count
+        words[layout.USED] = used + size  # the commit
         return int(used + layout.BLOCK_SIZE)
 
     def unknown(self, slot: int) -> None:

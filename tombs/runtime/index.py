@@ -42,23 +42,26 @@ class Index:
     """
 
     __slots__ = (
+        "_images",
         "_mark",
         "_placed",
         "_places",
+        "_records",
         "_region",
         "drops",
         "known",
         "noted",
         "pending",
-        "records",
         "stacks",
     )
 
     def __init__(self, region: Region) -> None:
         self._region = region
         self._mark = (0, 0)
-        self.records: list[Record] = []
-        self.known: dict[bytes, Record] = {}
+        # Numbers, from which records are made when somebody asks for them: hardly ever for most.
+        self._images: list[int] = []
+        self._records: list[Record] = []
+        self.known: dict[bytes, int] = {}  # by digest: where a module's image lies
         self.noted: set[bytes] = set()
         self.drops = 0
         self.stacks = 0  # how many there are
@@ -71,22 +74,30 @@ class Index:
         """The slot that the next module gets."""
         return self._mark[1]
 
-    def appended(self, at: int, length: int, count: int, digest: bytes, when: int) -> Record:
+    @property
+    def records(self) -> list[Record]:
+        """Every module's record, in the order of their slots."""
+        for at in self._images[len(self._records) :]:
+            self._records.append(self.record(at))
+        return self._records
+
+    def record(self, at: int) -> Record:
+        """Make the record of a module whose image lies there, in the strings region."""
+        view, start = self._region.view, self._region.strings_at + at
+        fields = layout.BLOCK.unpack_from(view, start - layout.BLOCK_SIZE)
+        return Record(fields[5], Image(view[start : start + fields[9]]), fields[7])
+
+    def appended(self, at: int, count: int, digest: bytes) -> None:
         """Take in a module's block that was written here and now, behind all that was read.
 
         Args:
             at: where its image lies in the strings region.
-            length: of the image.
             count: of its slots.
             digest: of the image.
-            when: it was registered.
         """
-        start = self._region.strings_at + at
-        view = self._region.view[start : start + length]
-        record = self.known[digest] = Record(self.next_slot, Image(view), when)
-        self.records.append(record)
-        self._mark = (self._region.words[layout.USED], self.next_slot + count)
-        return record
+        self.known[digest] = at
+        self._images.append(at)
+        self._mark = (self._region.words[layout.USED], self._mark[1] + count)
 
     def pended(self, flag: int, place: bytes) -> None:
         """Take in a pending block that was written here and now, behind all that was read.
@@ -121,9 +132,9 @@ class Index:
         strings = region.view[region.strings_at :]
         for block in blocks(strings, at, used, region.slots, slot):
             if block.kind == layout.MODULE:
-                record = Record(block.base, Image(block.data), block.when)
-                self.records.append(record)
-                self.known[block.digest] = record
+                Image(block.data)  # raises what would be raised when it is asked for
+                self.known[block.digest] = block.at + layout.BLOCK_SIZE
+                self._images.append(block.at + layout.BLOCK_SIZE)
             elif block.kind == layout.PENDING:
                 flag = region.strings_at + block.at + layout.SETTLED_AT
                 self.pending.setdefault(bytes(block.data), []).append(flag)
@@ -136,14 +147,16 @@ class Index:
 
     def registered(self, slot: int) -> int:
         """Give when a slot was registered, nanoseconds since the epoch; 0 where it isn't known."""
-        at = bisect_right(self.records, slot, key=_base)
-        return self.records[at - 1].when if at else 0
+        records = self.records
+        at = bisect_right(records, slot, key=_base)
+        return records[at - 1].when if at else 0
 
     def at(self, place: bytes) -> list[Record]:
         """Give what is registered of a module's name and path, in whatever versions."""
-        for record in self.records[self._placed :]:
+        records = self.records
+        for record in records[self._placed :]:
             self._places.setdefault(place_of(record.image), []).append(record)
-        self._placed = len(self.records)
+        self._placed = len(records)
         return self._places.get(place, [])
 
 
