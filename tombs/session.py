@@ -164,7 +164,7 @@ class Session:
             self._liveness,
             self.settle,
             self._populator.flush,
-            lambda: self._populator.modules,
+            lambda: (self._populator.modules, self._populator.waits),
             sweep,
             self._nothing_watched,
         )

@@ -25,12 +25,13 @@ class Keeping:
         self.flushed = 0
         self.nothing = 0
         self.modules = 0
+        self.waits = True
         self.duty = Housekeeping(
             self.graveyard,
             self.liveness,
             self._settle,
             lambda: self._count("flushed"),
-            lambda: self.modules,
+            lambda: (self.modules, self.waits),
             (str(directory), "app"),
             lambda: self._count("nothing"),
         )
@@ -143,6 +144,16 @@ def test_imports_are_waited_for(keeping: Keeping) -> None:
     assert keeping.settled == 0
     keeping.duty.tick(100.3)
     assert keeping.settled == 1
+
+
+def test_while_nothing_waits_imports_are_seldom_disturbed(keeping: Keeping) -> None:
+    """All modules are known and registered: there is no reason to be awake as they come."""
+    keeping.waits = False
+    keeping.modules += 1
+    assert 0.05 < keeping.duty.tick(100) < 1
+    keeping.modules += 1
+    keeping.waits = True
+    assert 0 < keeping.duty.tick(100.01) <= 0.02 + 1e-6
 
 
 def test_imports_without_an_end_are_not_waited_for(keeping: Keeping) -> None:

@@ -21,6 +21,7 @@ _SLICE: Final = 0.004
 _NOTHING: Final = 0.0002
 _QUIET: Final = 2.0
 _CALM: Final = 0.02  # seconds; without a module for so long, imports are taken to be over
+_SELDOM: Final = 0.1  # seconds; so long nothing is looked at while imports go on and nothing waits
 _LONG: Final = 5.0  # seconds; imports that go on for longer aren't waited for
 # Time enough for a program to import something; then it is worth a line that nothing is watched.
 NOTHING_AFTER: Final = 60.0
@@ -34,7 +35,7 @@ class Housekeeping(Duty):
         liveness: this process's sign of life.
         settle: registers what had to wait, for so many seconds; gives how many modules wait still.
         flush: writes the cache, and lets go of what was read of it.
-        seen: gives how many modules have begun to load.
+        seen: gives how many modules have begun to load, and whether `settle` has something to do.
         swept: the run directory and the application whose old graveyards are removed; None where
             this process opens no files in the background, and leaves the cache for its end.
         nothing: tells that nothing is watched; called once, if so, after a while.
@@ -48,7 +49,7 @@ class Housekeeping(Duty):
         liveness: Liveness,
         settle: Callable[[float], int],
         flush: Callable[[], None],
-        seen: Callable[[], int],
+        seen: Callable[[], tuple[int, bool]],
         swept: tuple[str, str] | None,
         nothing: Callable[[], None],
     ) -> None:
@@ -58,6 +59,7 @@ class Housekeeping(Duty):
         self._flush = flush
         self._seen = seen
         self._modules = 0
+        self._waits = False
         self._calm_at = 0.0
         self._importing: float | None = None  # since when
         self._may_open = swept is not None
@@ -96,7 +98,8 @@ class Housekeeping(Duty):
         """Make images once imports are over, for a sixth of the time: it is the program's."""
         due = max(self._settle_at, self._calm(now))
         if now < due:
-            return due - now
+            # To be awake costs the program more than what is done: the interpreter changes hands.
+            return due - now if self._waits else max(due - now, _SELDOM)
         began = time.monotonic()
         left = self._settle(_SLICE)
         spent = time.monotonic() - began
@@ -115,7 +118,7 @@ class Housekeeping(Duty):
 
     def _calm(self, now: float) -> float:
         """Give when imports can be taken to be over; what has waited for long waits no more."""
-        modules = self._seen()
+        modules, self._waits = self._seen()
         if modules != self._modules:
             self._modules = modules
             self._calm_at = now + _CALM
