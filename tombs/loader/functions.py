@@ -9,6 +9,7 @@ calls those dead would be noise).
 from __future__ import annotations
 
 import sys
+from _operator import attrgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _GENERIC = "<generic parameters of "
 _EVALUATORS_HAVE_FORMAT = sys.version_info >= (3, 14)
 _INTRINSIC_TYPEALIAS = 11
 _CODE = type((lambda: None).__code__)
+_PLACE = attrgetter("co_firstlineno", "co_qualname")
 
 
 class Function:
@@ -56,27 +58,36 @@ def walk(module: CodeType) -> list[Function]:
     Code that stands in the tree twice is one function. The order is the same in every process that
     runs the same code on the same Python.
     """
-    found: list[Function] = []
+    codes, methods = find(module)
+    return [Function(code, method=id(code) in methods) for code in codes]
+
+
+def find(module: CodeType) -> tuple[list[CodeType], set[int]]:
+    """Find the code of every function, as above; which are methods is told by the `id` of each."""
+    found: list[CodeType] = []
+    methods: set[int] = set()
     seen: set[int] = set()
     waiting: list[tuple[CodeType, bool]] = [(module, False)]
     while waiting:
         parent, in_class = waiting.pop()
         children = [const for const in parent.co_consts if type(const) is _CODE]
-        if not children:
-            continue
         skipped = () if _EVALUATORS_HAVE_FORMAT else _evaluators(parent, children)
         for child in children:
-            if id(child) in seen:
+            key = id(child)
+            if key in seen:
                 continue
-            seen.add(id(child))
+            seen.add(key)
             if looks_like_function(child) and child not in skipped:
-                found.append(Function(child, method=in_class))
-            # The scope of type parameters is transparent: `def m[T](self)` in a class is still a
-            # method.
-            scope = in_class and child.co_name.startswith(_GENERIC)
-            waiting.append((child, scope or child.co_flags & FUNCTION_FLAGS == 0))
-    found.sort(key=lambda function: (function.code.co_firstlineno, function.code.co_qualname))
-    return found
+                found.append(child)
+                if in_class:
+                    methods.add(key)
+            if _CODE in map(type, child.co_consts):
+                # The scope of type parameters is transparent: `def m[T](self)` in a class is still
+                # a method.
+                scope = in_class and child.co_name.startswith(_GENERIC)
+                waiting.append((child, scope or child.co_flags & FUNCTION_FLAGS == 0))
+    found.sort(key=_PLACE)
+    return found, methods
 
 
 def _evaluators(parent: CodeType, children: list[CodeType]) -> list[CodeType]:

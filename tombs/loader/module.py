@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from tombs.loader.functions import walk
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
     from typing import Protocol
 
@@ -94,7 +96,7 @@ class Module:
         "late",
         "name",
         "pending",
-        "rewritten",
+        "remake",
         "started",
         "strays",
         "unknown",
@@ -113,8 +115,8 @@ class Module:
         self.image: Image | None = None
         self.pending: int | None = None  # what is written down of its being set aside
         self.key: int | None = None  # by which the cache will find it
-        self.rewritten = b""  # the code to run instead, for the cache
-        self.functions: list[Function] | None = None  # where the engine has walked the code already
+        self.remake: Callable[[CodeType], bytes] | None = None  # gives what is kept of the code
+        self.functions: list[Function] | None = None  # where they were looked for already
         self.unknown: Sequence[int] = ()  # functions that can't be watched, until the base is known
         self.started: list[CodeType] | None = None  # what started before the image was there
         self.strays: list[tuple[Module, CodeType]] | None = None  # what started and isn't in it
@@ -136,6 +138,13 @@ class Module:
         """Whether all that was called of it is marked, or will be as it gets its slots."""
         return self._code is None
 
+    def walked(self) -> list[Function]:
+        """Give its functions, looked for when they are first asked for."""
+        functions = self.functions
+        if functions is None:
+            functions = self.functions = walk(self.code)
+        return functions
+
     def settled(self, image: Image) -> None:
         """Take the image, mark what started before it was there, and let go of what made it."""
         self.image = image
@@ -143,7 +152,6 @@ class Module:
             self.enter(code)
         self.started = None
         self.functions = None
-        self.rewritten = b""
         self._code = None
 
     def enter(self, code: CodeType) -> None:
@@ -183,8 +191,12 @@ class Module:
 
     def has(self, index: int, code: CodeType) -> bool:
         """Tell whether its function of that number can be this code."""
-        if self.functions is not None:
-            own = self.functions[index].code if index < len(self.functions) else None
+        whole = self._code
+        functions = self.functions
+        if functions is None and whole is not None:
+            functions = walk(whole)
+        if functions is not None:
+            own = functions[index].code if index < len(functions) else None
             return own is not None and (own.co_firstlineno, own.co_qualname) == (
                 code.co_firstlineno,
                 code.co_qualname,

@@ -125,7 +125,7 @@ def _prologue_of(code: CodeType) -> tuple[int, bytes, bytes]:
     if not names or names[-1] != NAME:
         return 0, b"", b""
     how = prologue()
-    expected = how.emit(len(names) - 1, len(code.co_consts) - 1)
+    expected, _ = how.emit(len(names) - 1, len(code.co_consts) - 1)
     text = _instructions(code)
     general = _generals()
     at = 0

@@ -195,11 +195,9 @@ class Populator:
     def in_steps(self, module: Module) -> Generator[bool, None, None]:
         """Populate a module in steps of a few microseconds, between which others may run."""
         from tombs.loader.describe import image_in_steps  # noqa: PLC0415 - not where all is known
-        from tombs.loader.functions import walk  # noqa: PLC0415 - as above
 
-        functions = walk(module.code) if module.functions is None else module.functions
         file = self._shorten.path(module.file)
-        data = yield from image_in_steps(module.name, file, functions, module.body)
+        data = yield from image_in_steps(module.name, file, module.walked(), module.body)
         from binascii import crc32  # noqa: PLC0415 - as above
 
         yield True  # as the last piece was
@@ -207,7 +205,8 @@ class Populator:
         if self.cache is not None and module.key is not None:
             from tombs.loader.cache import Entry  # noqa: PLC0415 - as above
 
-            self.cache.put(module.name, Entry(module.key, data, key, crc, module.rewritten))
+            made = b"" if module.remake is None else module.remake(module.code)
+            self.cache.put(module.name, Entry(module.key, data, key, crc, made))
         self._put(module, data, key, crc)
 
     def _put(self, module: Module, data: bytes | memoryview, key: bytes, crc: int) -> None:

@@ -28,6 +28,8 @@ _LOAD_CONST = opmap["LOAD_CONST"]
 _LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
 _POP_TOP = opmap["POP_TOP"]
 _RESUME = opmap["RESUME"]
+_SMALL = 256  # arguments below fit into one unit
+_NOWHERE = 0x80 | 15 << 3  # | units - 1
 
 
 class SpliceError(Exception):
@@ -38,27 +40,54 @@ class Prologue:
     """How a call of the vacate is written on this Python.
 
     Args:
-        resume: how many bytes RESUME takes, its inline cache included.
+        begin: RESUME and its inline cache, with which most functions begin.
         between: what stands between the units of name and constant (LOAD_GLOBAL's inline cache).
         after: what follows the constant's unit: the call, its inline cache, POP_TOP.
         call: how far into `after` the unit stands that makes the call.
     """
 
-    __slots__ = ("after", "between", "call", "resume")
+    __slots__ = (
+        *("after", "begin", "between", "call", "resume"),
+        *("consts", "first_lines", "lines", "names", "starts"),
+    )
 
-    def __init__(self, resume: int, between: bytes, after: bytes, call: int) -> None:
-        self.resume = resume
+    def __init__(self, begin: bytes, between: bytes, after: bytes, call: int) -> None:
+        self.begin = begin
+        self.resume = len(begin)
         self.between = between
         self.after = after
         self.call = call
+        # What most functions need, made once: the halves of the call where an argument fits into
+        # one unit, instructions and line table until the body begins.
+        self.names = [self._name(name) for name in range(_SMALL >> 1)]
+        self.consts = [self._const(const) for const in range(_SMALL)]
+        self.starts = [begin + name for name in self.names]
+        self.lines = no_location(len(self.names[0] + self.consts[0]) >> 1)
+        self.first_lines = bytes((0x80 | (len(begin) >> 1) - 1, 0)) + self.lines
 
-    def emit(self, name: int, const: int) -> bytes:
-        """Write the call; the arguments are the places of the vacate's name and of the index."""
-        name = name << 1 | 1
-        if name < 256 and const < 256:
-            head = bytes((_LOAD_GLOBAL, name))
-            return head + self.between + bytes((_LOAD_CONST, const)) + self.after
-        return _unit(_LOAD_GLOBAL, name) + self.between + _unit(_LOAD_CONST, const) + self.after
+    def emit(self, name: int, const: int) -> tuple[bytes, bytes]:
+        """Write the call, and its part of a line table.
+
+        Args:
+            name: where the vacate's name stands among the names.
+            const: where the index stands among the constants.
+        """
+        if name < len(self.names) and const < len(self.consts):
+            return self.names[name] + self.consts[const], self.lines
+        call = self._name(name) + self._const(const)
+        return call, no_location(len(call) >> 1)
+
+    def _name(self, name: int) -> bytes:
+        return _unit(_LOAD_GLOBAL, name << 1 | 1) + self.between
+
+    def _const(self, const: int) -> bytes:
+        return _unit(_LOAD_CONST, const) + self.after
+
+
+def no_location(units: int) -> bytes:
+    """Write for a line table that so many units have no location: at most eight an entry."""
+    last = units & 7
+    return bytes((_NOWHERE | 7,)) * (units >> 3) + (bytes((_NOWHERE | last - 1,)) if last else b"")
 
 
 def _unit(operation: int, argument: int) -> bytes:
@@ -112,7 +141,7 @@ def learn() -> Prologue:
     if not whole:
         raise SpliceError("the compiler of this Python writes calls in an unknown way")
     after = call[const + 2 :]
-    return Prologue(first, call[2:const], after, after.rindex(bytes((opmap["CALL"], 1))))
+    return Prologue(text[:first], call[2:const], after, after.rindex(bytes((opmap["CALL"], 1))))
 
 
 def _template() -> CodeType:

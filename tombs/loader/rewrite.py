@@ -7,6 +7,8 @@ is no matter of the recursion limit.
 
 from __future__ import annotations
 
+from _operator import is_not
+
 from tombs.loader.splice import SpliceError, splice
 
 TYPE_CHECKING = False
@@ -27,12 +29,21 @@ def rewrite(module_code: CodeType, indexes: dict[int, int]) -> tuple[CodeType, l
         The code to execute, and the indexes of the functions that could not be rewritten: those run
         untouched.
     """
-    tree = [module_code]
-    for code in tree:  # it grows: behind each parent stand its children, once more where shared
-        tree.extend([const for const in code.co_consts if type(const) is _CODE])
     made: dict[int, CodeType] = {}
     failed: list[int] = []
-    for code in reversed(tree):
+    inner = [module_code]
+    for code in inner:  # it grows: behind each stand those within it that have code within them
+        for const in code.co_consts:
+            if type(const) is not _CODE:
+                continue
+            if _CODE in map(type, const.co_consts):
+                inner.append(const)  # once more where shared
+            elif (key := id(const)) in indexes and key not in made:
+                try:
+                    made[key] = splice(const, indexes[key])
+                except SpliceError:
+                    made[key] = _assembled(const, indexes[key], failed)
+    for code in reversed(inner):
         if id(code) not in made:
             made[id(code)] = _rebuilt(code, indexes.get(id(code)), made, failed)
     return made[id(module_code)], failed
@@ -42,25 +53,23 @@ def _rebuilt(
     code: CodeType, index: int | None, made: dict[int, CodeType], failed: list[int]
 ) -> CodeType:
     """Make one code object anew, its nested functions taken from what is made already."""
-    consts = code.co_consts
-    nested = [at for at, const in enumerate(consts) if made.get(id(const), const) is not const]
-    if nested:
-        changed = list(consts)
-        for at in nested:
-            changed[at] = made[id(consts[at])]
-        consts = tuple(changed)
+    old = code.co_consts
+    consts: tuple[object, ...] = tuple(map(made.get, map(id, old), old))
+    changed = any(map(is_not, old, consts))
     if index is not None:
         try:
-            return _with_prologue(code, index, consts)
+            return splice(code, index, consts)
         except SpliceError:
-            failed.append(index)
-    return code.replace(co_consts=consts) if nested else code
+            return _assembled(code.replace(co_consts=consts) if changed else code, index, failed)
+    return code.replace(co_consts=consts) if changed else code
 
 
-def _with_prologue(code: CodeType, index: int, consts: tuple[object, ...]) -> CodeType:
+def _assembled(code: CodeType, index: int, failed: list[int]) -> CodeType:
+    """Do what the splice can't; a function that can't be done stays, and is noted."""
+    from tombs.loader.assemble import assemble  # noqa: PLC0415 - `bytecode` takes 30 ms, and is hardly ever needed
+
     try:
-        return splice(code, index, consts)
+        return assemble(code, index)
     except SpliceError:
-        from tombs.loader.assemble import assemble  # noqa: PLC0415 - `bytecode` takes 30 ms, and is hardly ever needed
-
-        return assemble(code.replace(co_consts=consts), index)
+        failed.append(index)
+        return code

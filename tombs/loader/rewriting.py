@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import builtins
 import sys
+from itertools import count as numbers
 from marshal import dumps
 from sys import _getframe
 
 from tombs.loader.boundary import ours
-from tombs.loader.functions import walk
+from tombs.loader.functions import find
 from tombs.loader.loader import caller_of
 from tombs.loader.module import origin, place
 from tombs.loader.populate import imports
@@ -107,16 +108,15 @@ class Rewriting:
     ) -> CodeType:
         """Rewrite a module's code, to run in these globals."""
         module = self._populator.module(name, code)
-        module.functions = walk(code)
-        indexes = {id(function.code): index for index, function in enumerate(module.functions)}
+        changed = code
         # Pony reads what a lambda's instructions say, to make a query of it.
         module.late = module.late or imports(code, "pony")
         # A late one is another compiler's, which must find its functions as they were written.
-        changed, module.unknown = (code, ()) if module.late else rewrite(code, indexes)
-        if not module.unknown and not module.late:  # what can't be rewritten isn't worth keeping
-            module.key = key
-            # Now: the code that has run is not what it was.
-            module.rewritten = b"" if key is None else dumps(changed)
+        if not module.late:
+            changed, module.unknown = _rewritten(code)
+            if not module.unknown:  # what can't be rewritten isn't worth keeping
+                module.key = key
+                module.remake = _marshalled
         self._known(module, code, names)
         if self._populator.set_aside(module):
             self._wake()
@@ -172,8 +172,10 @@ class Rewriting:
         """Take the script's functions for unknown: it runs as it was after all."""
         for found in self._files.values():
             for module in found:
-                if module.name == "__main__" and module.functions is not None:
-                    for index in range(len(module.functions)):
+                if module.name == "__main__":
+                    image = module.image
+                    count = len(module.walked()) if image is None else image.count
+                    for index in range(count):
                         self._populator.unknown(module, index)
 
     def _resolve(self, frame: FrameType, index: int) -> Vacate | Several | None:
@@ -219,6 +221,20 @@ class Rewriting:
         That includes finalizers that first run when the interpreter ends. It takes the fallback
         away from the builtins early, so the names in the modules must stay.
         """
+
+
+def _rewritten(code: CodeType) -> tuple[CodeType, list[int]]:
+    """Rewrite a module's code; the functions that could not be are told by their indexes."""
+    functions, _ = find(code)
+    return rewrite(code, dict(zip(map(id, functions), numbers())))
+
+
+def _marshalled(code: CodeType) -> bytes:
+    """Give what is kept of a module's code: made once more, since what runs isn't what it was.
+
+    So nobody waits for it while a program is importing.
+    """
+    return dumps(_rewritten(code)[0])
 
 
 def _globals_to_be(caller: FrameType) -> dict[str, Any]:

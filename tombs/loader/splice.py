@@ -19,7 +19,17 @@ and the oracle in tests.
 
 from __future__ import annotations
 
-from tombs.loader.prologue import NAME, STACK, Prologue, SpliceError, after_resume, learn
+from opcode import opmap
+
+from tombs.loader.prologue import (
+    NAME,
+    STACK,
+    Prologue,
+    SpliceError,
+    after_resume,
+    learn,
+    no_location,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["SpliceError", "splice"]
 
 _FUNCTION = 0x03  # CO_OPTIMIZED | CO_NEWLOCALS: module and class bodies lack them
-_NO_LOCATION = 0x80 | 15 << 3  # | units - 1
+_RESUME = opmap["RESUME"]
+_NAMES = (NAME,)
+_BEFORE = no_location(1)  # each unit before RESUME has an entry of its own, as a rule
 _learnt: list[Prologue] = []
 
 
@@ -50,19 +62,39 @@ def splice(code: CodeType, index: int, consts: tuple[object, ...] | None = None)
         raise SpliceError(f"its code uses the name {NAME} already")
     if consts is None:
         consts = code.co_consts
-    how = prologue()
-    text = code.co_code
-    at = after_resume(text, how.resume)
-    inserted = how.emit(len(names), len(consts))
-    handlers = code.co_exceptiontable
+    how = _learnt[0] if _learnt else prologue()
+    text, lines, handlers = code.co_code, code.co_linetable, code.co_exceptiontable
+    size = code.co_stacksize
+    size = max(size, STACK)
     try:
+        # Most begin with RESUME, on the line of the `def`, and handle no exception. What stands
+        # first in instructions and line table is all of it that changes.
+        first = how.first_lines
+        if text[0] == _RESUME and not (text[1] or lines[1] or handlers) and lines[0] == first[0]:
+            try:
+                return code.replace(
+                    co_code=how.starts[len(names)] + how.consts[len(consts)] + text[how.resume :],
+                    co_names=names + _NAMES,
+                    co_consts=(*consts, index),
+                    co_stacksize=size,
+                    co_linetable=first + lines[2:],
+                )
+            except IndexError:  # so many names or constants
+                pass
+        at = after_resume(text, how.resume)
+        call, blank = how.emit(len(names), len(consts))
+        before = _BEFORE * (at - how.resume >> 1) + first[:2]
+        if lines.startswith(before):
+            lines = before + blank + lines[len(before) :]
+        else:
+            lines = _without_location(lines, at >> 1, blank)
         return code.replace(
-            co_code=text[:at] + inserted + text[at:],
-            co_names=(*names, NAME),
+            co_code=text[:at] + call + text[at:],
+            co_names=names + _NAMES,
             co_consts=(*consts, index),
-            co_stacksize=max(code.co_stacksize, STACK),
-            co_linetable=_without_location(code.co_linetable, at >> 1, len(inserted) >> 1),
-            co_exceptiontable=handlers and _moved(handlers, at >> 1, len(inserted) >> 1),
+            co_stacksize=size,
+            co_linetable=lines,
+            co_exceptiontable=handlers and _moved(handlers, at >> 1, len(call) >> 1),
         )
     except (IndexError, ValueError) as error:
         raise SpliceError(f"its tables can't be read: {error}") from error
@@ -75,8 +107,8 @@ def prologue() -> Prologue:
     return _learnt[0]
 
 
-def _without_location(table: bytes, at: int, units: int) -> bytes:
-    """Insert `units` without a location into a line table, behind its first `at` units.
+def _without_location(table: bytes, at: int, blank: bytes) -> bytes:
+    """Insert entries into a line table, behind its first `at` units.
 
     An entry's first byte, and no other, has bit 7 set; its lowest three bits are its length in
     units, less one.
@@ -89,9 +121,6 @@ def _without_location(table: bytes, at: int, units: int) -> bytes:
         end += 1
         while end < size and table[end] < 0x80:
             end += 1
-    blank = bytes([_NO_LOCATION | 7]) * (units >> 3)
-    if units & 7:
-        blank += bytes([_NO_LOCATION | (units & 7) - 1])
     if done == at:
         return table[:end] + blank + table[end:]
     behind = done - at
@@ -129,28 +158,30 @@ def _moved(table: bytes, at: int, units: int) -> bytes:
     highest first, bit 6 set where the number goes on; bit 7 marks the first byte of an entry.
     """
     moved = bytearray()
-    field = value = start = 0
+    numbers: list[int] = []
+    value = 0
     for byte in table:
         value = value << 6 | byte & 63
-        if byte & 64:
-            continue
-        if field == 0:
-            start = value
-            if start >= at:
-                value += units
-            _number(moved, value, 0x80)
-        else:
-            if (field == 1 and start < at < start + value) or (field == 2 and value >= at):
-                value += units
-            _number(moved, value, 0)
-        field = field + 1 & 3
-        value = 0
+        if not byte & 64:
+            numbers.append(value)
+            value = 0
+    rows = iter(numbers)
+    for start, length, target, depth in zip(rows, rows, rows, rows, strict=True):
+        spans = start < at < start + length
+        _number(moved, start + units if start >= at else start, 0x80)
+        _number(moved, length + units if spans else length, 0)
+        _number(moved, target + units if target >= at else target, 0)
+        _number(moved, depth, 0)
     return bytes(moved)
 
 
 def _number(out: bytearray, value: int, mark: int) -> None:
     if value < 64:
         out.append(value | mark)
+        return
+    if value < 4096:
+        out.append(value >> 6 | 64 | mark)
+        out.append(value & 63)
         return
     for shift in (24, 18, 12, 6):
         if value >> shift:
