@@ -43,12 +43,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
+    from typing import Any
+
+    from tombs.loader.prologue import Prologue
 
 _CODE = type((lambda: None).__code__)
 _UNIT = 2
 _POINTER = tuple.__itemsize__
 _tried: dict[Callable[[], bool], bool] = {}
 _operations: list[int] = []
+_characters: dict[int, Any] = {}  # ctypes' arrays of so many
+_JUMP_FORWARD = opcode.opmap["JUMP_FORWARD"]
 
 
 def can_erase() -> bool:
@@ -93,13 +98,21 @@ def replace_constants(code: CodeType, new: dict[int, CodeType]) -> bool:
 
 
 def _passes(trial: Callable[[], bool]) -> bool:
-    if trial not in _tried:
-        _tried[trial] = trial()
-    return _tried[trial]
+    passed = _tried.get(trial)
+    if passed is None:
+        passed = _tried[trial] = trial()
+    return passed
 
 
 def _erase(frame: FrameType) -> bool:
     code = frame.f_code
+    how = prologue()
+    # As a rule the frame is in the call, and nothing is specialised that runs for the first time.
+    # Where the bytes are the prologue's, it is one; where they aren't, it is looked for.
+    expected = _expected(code, how)
+    at = frame.f_lasti - len(expected) + len(how.after) - how.call
+    if expected and at >= 0 and _instructions(code).startswith(expected, at):
+        return _store(code, at, expected, _jump_over(expected))
     at, text, expected = _prologue_of(code)
     if not at <= frame.f_lasti < at + len(expected):
         return False
@@ -121,11 +134,10 @@ def _restore(code: CodeType) -> bool:
 
 def _prologue_of(code: CodeType) -> tuple[int, bytes, bytes]:
     """Find where a code's prologue is, what is there, what should be; empty where it has none."""
-    names = code.co_names
-    if not names or names[-1] != NAME:
-        return 0, b"", b""
     how = prologue()
-    expected, _ = how.emit(len(names) - 1, len(code.co_consts) - 1)
+    expected = _expected(code, how)
+    if not expected:
+        return 0, b"", b""
     text = _instructions(code)
     general = _generals()
     at = 0
@@ -135,13 +147,21 @@ def _prologue_of(code: CodeType) -> tuple[int, bytes, bytes]:
     return at, text[at : at + len(expected)], expected
 
 
+def _expected(code: CodeType, how: Prologue) -> bytes:
+    """Write the prologue that a code must have, if it has one; empty where it can't have any."""
+    names = code.co_names
+    if not names or names[-1] != NAME:
+        return b""
+    return how.emit(len(names) - 1, len(code.co_consts) - 1)[0]
+
+
 def _instructions(code: CodeType) -> bytes:
     """Copy the instructions as they are now; unlike co_code, this isn't kept with the code."""
     return getattr(code, "_co_code_adaptive", b"")
 
 
 def _jump_over(expected: bytes) -> bytes:
-    return bytes((opcode.opmap["JUMP_FORWARD"], len(expected) // _UNIT - 1))
+    return bytes((_JUMP_FORWARD, len(expected) // _UNIT - 1))
 
 
 def _alike(text: bytes, expected: bytes) -> bool:
@@ -177,7 +197,11 @@ def _generals() -> list[int]:
 def _store(code: CodeType, at: int, text: bytes, unit: bytes) -> bool:
     """Store one unit of a code's instructions, if `text` is what lies there in memory."""
     address = id(code) + _CODE.__basicsize__ + at
-    if address % _UNIT or bytes((streams.kind("c") * len(text)).from_address(address)) != text:
+    size = len(text)
+    kind = _characters.get(size)
+    if kind is None:
+        kind = _characters[size] = streams.kind("c") * size
+    if address % _UNIT or kind.from_address(address).raw != text:
         return False
     streams.kind("H").from_address(address).value = int.from_bytes(unit, sys.byteorder)
     return True
