@@ -224,3 +224,53 @@ def test_unreadable_tables_are_refused() -> None:
     [code] = functions(compiled("def f(): pass\n"))
     with pytest.raises(SpliceError, match="can't be read"):
         splice(code.replace(co_linetable=b""), 0)
+
+
+@pytest.mark.parametrize("names", [126, 127, 128])
+@pytest.mark.parametrize("consts", [254, 255, 256])
+def test_arguments_just_fit_or_just_do_not(names: int, consts: int) -> None:
+    """The name and the index are found where a unit ends, and where it needs another before it."""
+    [code] = functions(compiled("def f():\n    return 1\n"))
+    fill = tuple(f"n{number}" for number in range(names - len(code.co_names)))
+    wide = code.replace(
+        co_names=(*code.co_names, *fill),
+        co_consts=(*code.co_consts, *range(1000, 1000 + consts - len(code.co_consts))),
+    )
+    old, new = instructions(wide), instructions(spliced_code := splice(wide, 7))
+    at = 1 + next(at for at, one in enumerate(old) if one[0] == "RESUME")
+    inserted = new[at : len(new) - len(old) + at]
+    assert new[:at] + new[at + len(inserted) :] == old
+    assert [one[1] for one in inserted if one[0] in {"LOAD_GLOBAL", "LOAD_CONST"}] == [repr(NAME), "7"]
+    assert len(list(spliced_code.co_positions())) == len(spliced_code.co_code) // 2
+
+
+def test_a_range_that_spans_the_point_grows() -> None:
+    """Whatever the numbers in a table of handlers, those behind the point move, however large."""
+    [code] = functions(compiled("def f(x):\n    return [" + "x, " * 7000 + "]\n"))
+    point = prologue().resume >> 1
+    numbers = ((0, 63, 62, 1), (point, 64, 63, 2), (0, 5000, 4095, 3), (4096, 60, 6000, 300))
+    table = bytearray()
+    for row in numbers:
+        for field, number in enumerate(row):
+            digits = [number >> shift & 63 for shift in (12, 6, 0)]
+            while len(digits) > 1 and not digits[0]:
+                del digits[0]
+            coded = [digit | 64 for digit in digits[:-1]] + digits[-1:]
+            coded[0] |= 0 if field else 0x80
+            table += bytes(coded)
+    done = splice(code.replace(co_exceptiontable=bytes(table)), 7)
+    units = len(done.co_code) - len(code.co_code)
+    found = [(one.start, one.end, one.target, one.depth, one.lasti) for one in handlers(done)]
+    expected = []
+    for start, length, target, depth in numbers:
+        first, beyond, to = 2 * start, 2 * (start + length), 2 * target
+        expected.append(
+            (
+                first + units if start >= point else first,
+                beyond + units,
+                to + units,
+                depth >> 1,
+                bool(depth & 1),
+            )
+        )
+    assert found == expected

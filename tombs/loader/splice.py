@@ -70,7 +70,7 @@ def splice(code: CodeType, index: int, consts: tuple[object, ...] | None = None)
         # Most begin with RESUME, on the line of the `def`, and handle no exception. What stands
         # first in instructions and line table is all of it that changes.
         first = how.first_lines
-        if text[0] == _RESUME and not (text[1] or lines[1] or handlers) and lines[0] == first[0]:
+        if text[0] == _RESUME and lines[0] == first[0] and not (text[1] or lines[1] or handlers):
             try:
                 return code.replace(
                     co_code=how.starts[len(names)] + how.consts[len(consts)] + text[how.resume :],
