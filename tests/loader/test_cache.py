@@ -115,3 +115,16 @@ def test_a_flipped_byte_of_an_entry_spoils_that_one(packs: Cache, tmp_path: Path
     path.write_bytes(data)
     assert packs.get("p0.m0", 0) is not None
     assert packs.get("p0.m1", 1) is None
+
+
+@pytest.mark.parametrize("without", ["nothing", "preadv"])
+def test_an_entry_makes_a_pyc(packs: Cache, monkeypatch: pytest.MonkeyPatch, without: str) -> None:
+    """The head that it is given and its code, whichever way it was read, or made just now."""
+    if without == "preadv":
+        monkeypatch.delattr(os, "preadv", raising=False)
+    found = packs.get("p1.m3", 3)
+    assert found is not None
+    fresh = Entry(3, found.image, found.digest, found.crc, bytes(found.code))
+    for entry in (found, fresh):
+        assert bytes(entry.pyc(b"head of 16 bytes")) == b"head of 16 bytes" + b"\3" * 100
+    assert bytes(found.image[-2:]) == b"{}"

@@ -240,7 +240,10 @@ def test_arguments_just_fit_or_just_do_not(names: int, consts: int) -> None:
     at = 1 + next(at for at, one in enumerate(old) if one[0] == "RESUME")
     inserted = new[at : len(new) - len(old) + at]
     assert new[:at] + new[at + len(inserted) :] == old
-    assert [one[1] for one in inserted if one[0] in {"LOAD_GLOBAL", "LOAD_CONST"}] == [repr(NAME), "7"]
+    assert [one[1] for one in inserted if one[0] in {"LOAD_GLOBAL", "LOAD_CONST"}] == [
+        repr(NAME),
+        "7",
+    ]
     assert len(list(spliced_code.co_positions())) == len(spliced_code.co_code) // 2
 
 

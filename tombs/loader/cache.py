@@ -55,6 +55,7 @@ TABLE: Final = struct.Struct("<II")
 ENTRY: Final = struct.Struct("<QQII16sQI4x")
 MAGIC: Final = b"tombs cache\r\n\x1a\0\0"
 MOST: Final = 256 << 20  # bytes; a pack that is larger is started afresh
+PYC_HEAD: Final = 16
 _OPEN_MOST: Final = 8  # packs that are open at once
 _TABLE_AT: Final = HEAD.size + TABLE.size
 
@@ -72,9 +73,10 @@ class Entry:
         digest: the image's digest (tombs.block).
         crc: the image's crc32.
         code: its rewritten code, marshalled; empty where the engine needs none.
+        loaded: what that is a part of: before it there is room for the head of a .pyc.
     """
 
-    __slots__ = ("code", "crc", "digest", "image", "key")
+    __slots__ = ("code", "crc", "digest", "image", "key", "loaded")
 
     def __init__(
         self,
@@ -83,12 +85,21 @@ class Entry:
         digest: bytes,
         crc: int,
         code: bytes | memoryview,
+        loaded: bytearray | None = None,
     ) -> None:
         self.key = key
         self.image = image
         self.digest = digest
         self.crc = crc
         self.code = code
+        self.loaded = loaded
+
+    def pyc(self, head: bytes) -> bytes | bytearray:
+        """Give its code as a .pyc with that head."""
+        if self.loaded is None:
+            return head + self.code
+        self.loaded[:PYC_HEAD] = head
+        return self.loaded
 
 
 class Pack:
@@ -129,24 +140,39 @@ class Pack:
         if at is None:
             return None
         _, start, size, code_size, digest, code_hash, crc = ENTRY.unpack_from(self._table, at)
+        image: bytes | memoryview
+        code: bytes | memoryview = b""
+        loaded = None
         try:
-            image: bytes | memoryview = os.pread(self._held.fd, size + code_size, start)
+            if code_size:
+                loaded = bytearray(PYC_HEAD + code_size)
+                image, code = memoryview(bytearray(size)), memoryview(loaded)[PYC_HEAD:]
+                read = _read(self._held.fd, start, image, code)
+            else:
+                image = os.pread(self._held.fd, size, start)
+                read = len(image)
         except OSError:  # closed by the program, or something that has no places
             return None
-        if len(image) != size + code_size:
+        if read != size + code_size:
             return None
-        code: bytes | memoryview = b""
-        if code_size:
-            view = memoryview(image)
-            image, code = view[:size], view[size:]
         # What is only read is guarded against accidents, what is executed against more.
         if crc32(image) != crc or (code_size and _hash(code) != code_hash):
             return None
-        return Entry(key, image, digest, crc, code)
+        return Entry(key, image, digest, crc, code, loaded)
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._held.close()
+
+
+def _read(fd: int, start: int, image: memoryview, code: memoryview) -> int:
+    """Read a file from a place on into two pieces of memory, which nothing is copied to again."""
+    if hasattr(os, "preadv"):
+        return os.preadv(fd, (image, code), start)
+    data = os.pread(fd, len(image) + len(code), start)
+    if len(data) == len(image) + len(code):
+        image[:], code[:] = data[: len(image)], data[len(image) :]
+    return len(data)
 
 
 def _table(fd: int) -> bytes | None:

@@ -210,7 +210,7 @@ class Reading:
     get_code.tombs = _ITS_OWN  # type: ignore[attr-defined]
 
     @hide
-    def get_data(self, path: str) -> bytes:
+    def get_data(self, path: str) -> bytes | bytearray:
         """Read a file; in place of the .pyc that it knows, give what the engine made of it."""
         data = self._read(path)
         self._key = self._entry = None  # the source is read: the .pyc before it was stale
@@ -226,5 +226,5 @@ class Reading:
             return data
         self._entry = entry
         if entry is not None and entry.code:
-            return data[:_PYC_HEAD] + entry.code
+            return entry.pyc(data[:_PYC_HEAD])
         return data
