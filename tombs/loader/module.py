@@ -194,7 +194,7 @@ class Module:
         whole = self._code
         functions = self.functions
         if functions is None and whole is not None:
-            functions = walk(whole)
+            functions = self.functions = walk(whole)
         if functions is not None:
             own = functions[index].code if index < len(functions) else None
             return own is not None and (own.co_firstlineno, own.co_qualname) == (
