@@ -113,6 +113,8 @@ class Rewriting:
         module.late = module.late or imports(code, "pony")
         # A late one is another compiler's, which must find its functions as they were written.
         if not module.late:
+            if name == "__main__":  # the rewritten functions may get into this very code
+                module.walked()
             changed, module.unknown = _rewritten(code)
             if not module.unknown:  # what can't be rewritten isn't worth keeping
                 module.key = key
