@@ -44,6 +44,15 @@ def interpreter_restored() -> Iterator[None]:
     sys.path_importer_cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def graveyards_closed() -> Iterator[None]:
+    """Give back the descriptors of graveyards that a test has opened in this process."""
+    yield
+    support = sys.modules.get("tests.support_graveyard")
+    if support is not None:
+        support.close_opened()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what the tests make from one start to the next apart from what this user has."""

@@ -27,6 +27,7 @@ class Second:
         return lambda: 3
 """
 NAMES = ["m.first", "m.Second::method", "m.Second.method.<locals>.<lambda>"]
+_opened: list[Graveyard] = []
 WHO: dict[str, object] = {"run": "app-00000000", "pid": 1, "application": "app"}
 
 
@@ -42,7 +43,15 @@ def module_image(source: str = SOURCE, name: str = "m", file: str = "/srv/m.py")
 
 def opened(directory: Path, *, slots: int = 100, strings: int = 64 << 10) -> Graveyard:
     """Open the graveyard of a directory, which the first call makes."""
-    return open_graveyard(str(directory / "app-00000000-x"), slots, strings, WHO)[0]
+    made = open_graveyard(str(directory / "app-00000000-x"), slots, strings, WHO)[0]
+    _opened.append(made)
+    return made
+
+
+def close_opened() -> None:
+    """Give back the descriptors of all that were opened."""
+    while _opened:
+        _opened.pop().close()
 
 
 def register(
