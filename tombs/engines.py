@@ -34,6 +34,7 @@ def start_engine(
         undo: gets what takes it away again.
         pause: the program goes on after that; called now and then meanwhile.
     """
+    populator.strangers.wanted = namespace.of_module
     if wanted != "rewrite":
         monitoring = Monitoring(populator, namespace, wake, pause)
         if monitoring.start():

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from binascii import crc32
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support_graveyard import compiled, module_image, opened, told
+from tests.support_graveyard import compiled, module_image, opened, register, told
+from tombs import layout
 from tombs.block import digest
 from tombs.engines import vacates
 from tombs.loader.cache import Entry
 from tombs.loader.enlisted import Enlisted
+from tombs.loader.lost import REASON
 from tombs.loader.module import Module
 from tombs.loader.populate import Populator
 from tombs.runtime.graveyard import Refused
+from tombs.snapshot import read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,71 +26,195 @@ if TYPE_CHECKING:
     from tombs.runtime.graveyard import Graveyard
 
 SOURCE = "def first(): pass\ndef second(): pass\n"
+KEY = 1
 
 
-def _made(graveyard: Graveyard) -> tuple[Enlisted, Populator]:
-    populator = Populator(graveyard, vacates("monitoring", graveyard), Refused, print)
-    return Enlisted(populator), populator
-
-
-def _entry(source: str = SOURCE, flags: int = 0) -> Entry:
+def entry_of(source: str = SOURCE, flags: int = 0) -> Entry:
+    """Make what the cache has of a module."""
     image = bytearray(module_image(source))
     image[20:24] = flags.to_bytes(4, "little")
-    return Entry(1, bytes(image), digest(image), crc32(image), b"")
+    return Entry(KEY, bytes(image), digest(image), crc32(image), b"")
 
 
-def test_it_is_registered_and_made_when_somebody_looks(tmp_path: Path) -> None:
-    """Its functions are tombs at once; its module comes from what is written there, and once."""
+class Enlisting:
+    """Known modules of a process, its cache a dict.
+
+    Args:
+        graveyard: the run's.
+        entry: what the cache has of module `m`; None where that turns out to be damaged.
+    """
+
+    def __init__(self, graveyard: Graveyard, entry: Entry | None) -> None:
+        self.graveyard = graveyard
+        self.populator = Populator(graveyard, vacates("monitoring", graveyard), Refused, print)
+        self.woken = 0
+        self.entry = entry
+        self.read = 0
+        self.populator.kept = SimpleNamespace(image=self._image)  # type: ignore[assignment]
+        self.enlisted = Enlisted(self.populator, self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def _image(self, name: str, key: int) -> Entry | None:
+        assert (name, key) == ("m", KEY)
+        self.read += 1
+        return self.entry
+
+    def take(self, source: str = SOURCE, file: str = "/srv/m.py") -> bool:
+        """Take it on, as it is about to run."""
+        return self.enlisted.take("m", compiled(source, file), KEY)
+
+
+def reasons(graveyard: Graveyard) -> list[object]:
+    """Give what is noted of what isn't watched."""
+    return [note["reason"] for note in read(graveyard.path).notes()]
+
+
+def test_nothing_is_done_until_somebody_looks(tmp_path: Path) -> None:
+    """Then it is registered, and its module comes from what is written there, and once."""
     graveyard = opened(tmp_path)
-    enlisted, populator = _made(graveyard)
-    assert enlisted.take(compiled(SOURCE), _entry())
-    assert len(told(graveyard)) == 2
-    assert enlisted.files == {}
-    assert populator.modules == 1
-    found = enlisted.of_file("/srv/m.py")
+    here = Enlisting(graveyard, entry_of())
+    assert here.take()
+    assert here.populator.modules == 1
+    assert (told(graveyard), here.read, here.enlisted.files) == ([], 0, {})
+    found = here.enlisted.of_file("/srv/m.py")
     assert found is not None
     assert [(one.name, one.base, one.done) for one in found] == [("m", 0, True)]
+    assert len(told(graveyard)) == 2
     found[0].vacate(1)
     assert len(told(graveyard)) == 1
-    assert enlisted.of_file("/srv/m.py") is found
+    assert here.enlisted.of_file("/srv/m.py") is found
     assert len(found) == 1
-    assert enlisted.of_file("/srv/other.py") is None
+    assert here.enlisted.of_file("/srv/other.py") is None
+    assert not here.enlisted.awaits
+
+
+def test_settling_registers_and_makes_nothing(tmp_path: Path) -> None:
+    """It is the background thread's, who is woken once for all that come until then."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(graveyard, entry_of())
+    assert here.take()
+    assert here.take(file="/srv/copy.py")
+    assert here.woken == 1
+    assert here.populator.settle(0.0) == 2  # no time is no time
+    assert here.populator.settle() == 0
+    assert (len(told(graveyard)), here.enlisted.files) == (2, {})
+    assert here.take(file="/srv/late.py")
+    assert here.woken == 2
 
 
 def test_without_functions_there_is_nothing_to_make(tmp_path: Path) -> None:
     """The path is known all the same."""
-    enlisted, _ = _made(opened(tmp_path))
-    assert enlisted.take(compiled("x = 1\n"), _entry("x = 1\n"))
-    assert enlisted.of_file("/srv/m.py") == []
+    here = Enlisting(opened(tmp_path), entry_of("x = 1\n"))
+    assert here.take("x = 1\n")
+    assert here.enlisted.of_file("/srv/m.py") == []
 
 
-@pytest.mark.parametrize("why", ["flags", "inlined", "numba", "a second time"])
+@pytest.mark.parametrize("why", ["inlined", "numba", "a second time"])
 def test_where_more_is_to_be_done_it_is_left_to_others(tmp_path: Path, why: str) -> None:
     """What isn't seen to be called of such a module is unknown, or it has two versions."""
-    graveyard = opened(tmp_path)
-    enlisted, populator = _made(graveyard)
+    here = Enlisting(opened(tmp_path), entry_of())
     source = f"import numba\n{SOURCE}" if why == "numba" else SOURCE
-    entry = _entry(source, flags=int(why == "flags"))
     if why == "inlined":
-        populator.inlined(())
+        here.populator.inlined(())
     if why == "a second time":
-        assert enlisted.take(compiled(source), entry)
-    seen = populator.modules
-    assert not enlisted.take(compiled(source), entry)
-    assert populator.modules == seen
+        assert here.take()
+    seen = here.populator.modules
+    assert not here.take(source)
+    assert here.populator.modules == seen
 
 
-def test_no_room_is_for_others_to_tell(tmp_path: Path) -> None:
-    """Who populates is refused once more, and notes it."""
-    enlisted, _ = _made(opened(tmp_path, slots=1))
-    assert not enlisted.take(compiled(SOURCE), _entry())
-    assert enlisted.of_file("/srv/m.py") is None
+@pytest.mark.parametrize("why", ["flags", "inlined"])
+def test_what_is_not_seen_to_be_called_is_unknown(tmp_path: Path, why: str) -> None:
+    """Its own words or a compiler say so, between its import and its registration."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(graveyard, entry_of(flags=int(why == "flags")))
+    here.populator.reported = True
+    assert here.take()
+    if why == "inlined":
+        here.populator.inlined(())
+    assert here.populator.settle() == 0
+    found = here.enlisted.of_file("/srv/m.py")
+    assert found is not None
+    assert [one.name for one in found] == ["m"]
+    assert list(graveyard.markers[:2]) == [layout.UNKNOWN, layout.UNKNOWN]
+
+
+def test_no_room_is_told_and_lets_it_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What starts of it is marked nowhere, and does no harm."""
+    here = Enlisting(opened(tmp_path, slots=1), entry_of())
+    assert here.take()
+    found = here.enlisted.of_file("/srv/m.py")
+    assert found is not None
+    assert [one.base for one in found] == [None]
+    found[0].vacate(0)
+    assert "slots full: the 2 functions of m are not recorded" in capsys.readouterr().out
+
+
+def test_a_lock_that_is_held_has_it_wait(tmp_path: Path) -> None:
+    """What is called meanwhile is marked as it gets its slots."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(opened(tmp_path), entry_of())
+    assert here.take()
+    assert graveyard.lock.acquire(0.0)
+    found = here.enlisted.of_file("/srv/m.py")
+    assert found is not None
+    found[0].enter(next(one for one in compiled(SOURCE).co_consts if hasattr(one, "co_name")))
+    assert here.populator.settle() == 1
+    graveyard.lock.release()
+    assert here.populator.settle() == 0
+    assert told(graveyard) == ["m.second"]
+
+
+@pytest.mark.parametrize("when", ["before", "after", "never"])
+def test_what_cannot_be_read_any_more_is_in_doubt(tmp_path: Path, when: str) -> None:
+    """Nothing of it is called dead, whenever another process registers it."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(opened(tmp_path), None)
+    if when == "before":
+        register(graveyard, SOURCE)
+    assert here.take()
+    assert here.populator.settle() == 0
+    if when == "after":
+        register(graveyard, SOURCE)
+    assert here.enlisted.of_file("/srv/m.py") == []
+    assert told(graveyard) == []
+    assert reasons(graveyard) == [REASON]
+
+
+def test_a_doubt_that_cannot_be_written_is_everything_s(tmp_path: Path) -> None:
+    """At the end there is no other time."""
+    graveyard = opened(tmp_path)
+    register(graveyard, "def other(): pass\n", "other")
+    here = Enlisting(opened(tmp_path), None)
+    assert here.take()
+    assert graveyard.lock.acquire(0.0)
+    here.populator.settle()
+    assert len(told(graveyard)) == 1
+    here.populator.settle(patience=0.01)
+    assert told(graveyard) == []
+    graveyard.lock.release()
+
+
+def test_what_fails_in_it_is_noted(tmp_path: Path) -> None:
+    """A fault of ours costs the module's evidence, and is not tried again and again."""
+    entry = entry_of()
+    entry.image = b""
+    graveyard = opened(tmp_path)
+    here = Enlisting(graveyard, entry)
+    assert here.take()
+    assert here.populator.settle() == 0
+    assert ["Tombs failed" in str(reason) for reason in reasons(graveyard)] == [True]
+    assert here.populator.settle() == 0
+    assert here.read == 1
 
 
 def test_another_module_of_the_same_path_comes_behind(tmp_path: Path) -> None:
     """Neither is alone then: what is asked of a file alone is asked of neither."""
-    enlisted, populator = _made(opened(tmp_path))
-    assert enlisted.take(compiled(SOURCE), _entry())
-    other = Module("other", compiled(SOURCE), populator.make_vacate(), late=False)
-    enlisted.add(other, "/srv/m.py")
-    assert [(one.name, one.alone) for one in enlisted.all()] == [("m", False), ("other", False)]
+    here = Enlisting(opened(tmp_path), entry_of())
+    assert here.take()
+    other = Module("other", compiled(SOURCE), here.populator.make_vacate(), late=False)
+    here.enlisted.add(other, "/srv/m.py")
+    found = here.enlisted.all()
+    assert [(one.name, one.alone) for one in found] == [("m", False), ("other", False)]

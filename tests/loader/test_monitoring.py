@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_stopped_it_leaves_nothing_behind_in_code(
     for number in range(10):
         seen: list[str] = []
         engine = monitoring.Monitoring(
-            None,  # type: ignore[arg-type]
+            SimpleNamespace(),  # type: ignore[arg-type]
             Namespace((), ()),
             lambda: None,
             lambda: pauses.append(None),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support_graveyard import SOURCE, compiled, ended, forked, opened, register, told
+from tombs import layout
 from tombs.loader import strangers
 from tombs.loader.strangers import Strangers
 
@@ -74,6 +75,51 @@ def test_what_nobody_will_register_is_let_go(owner: Graveyard, tmp_path: Path) -
     here = started(tmp_path)
     assert not here.find()
     assert not here.waiting
+
+
+def called_m(directory: Path) -> Strangers:
+    """Give the strangers where that function has started under its module's name."""
+    here = Strangers(opened(directory), str)
+    here.wanted = lambda name, file: (name, file) == ("m", "/srv/m.py")
+    here.add(first(), "/srv/m.py", "m")
+    return here
+
+
+def test_what_nobody_has_said_to_register_is_in_doubt_by_its_name(
+    owner: Graveyard, tmp_path: Path
+) -> None:
+    """Its own process has put it off, and says nothing until it does it."""
+    here = called_m(tmp_path)
+    assert here.find()
+    assert not here.waiting  # nobody waits for it at the end: it may never come
+    register(owner)
+    assert told(owner) == []
+    assert not here.find()
+    assert told(owner) == ["m.Second::method", "m.Second.method.<locals>.<lambda>"]
+
+
+def test_what_is_registered_very_late_stays_in_doubt(owner: Graveyard, tmp_path: Path) -> None:
+    """It isn't looked for without an end; what was called then is known to nobody."""
+    here = called_m(tmp_path)
+    looks = 0
+    while here.find():
+        looks += 1
+    assert looks == strangers._OFTEN
+    register(owner)
+    assert not here.find()
+    assert told(owner) == []
+
+
+def test_doubts_of_many_processes_do_not_fill_the_file(owner: Graveyard, tmp_path: Path) -> None:
+    """Each of a month's workers may run such a function."""
+    for _ in range(20):
+        called_m(tmp_path).find()
+    before = owner.region.words[layout.USED]
+    for _ in range(20):
+        called_m(tmp_path).find()
+    assert owner.region.words[layout.USED] == before
+    register(owner)
+    assert told(owner) == []
 
 
 def test_a_lock_that_is_held_loses_nothing(owner: Graveyard, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -236,7 +237,7 @@ def test_no_other_tool_is_armed_again() -> None:
         1, event, lambda code, _: (others.append(code.co_name), monitoring.DISABLE)[1]
     )
     seen: list[CodeType] = []
-    engine = Monitoring(None, Namespace((), ()), lambda: None)  # type: ignore[arg-type]
+    engine = Monitoring(SimpleNamespace(), Namespace((), ()), lambda: None)  # type: ignore[arg-type]
     engine._enter = lambda code, _found: seen.append(code)  # type: ignore[method-assign]
     try:
         monitoring.set_events(1, event)
@@ -267,7 +268,7 @@ def test_what_was_marked_later_is_armed_again_too() -> None:
 
     entered: list[CodeType] = []
     called: list[CodeType] = []
-    engine = Monitoring(None, Namespace((), ()), lambda: None)  # type: ignore[arg-type]
+    engine = Monitoring(SimpleNamespace(), Namespace((), ()), lambda: None)  # type: ignore[arg-type]
     try:
         assert engine.remember(called.append)
         missed = test_times_are_read_back.__code__

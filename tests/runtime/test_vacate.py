@@ -145,6 +145,67 @@ def test_the_base_is_read_again_after_remembering() -> None:
     assert found[3] == 1
 
 
+def test_a_place_is_asked_for_with_the_first_call() -> None:
+    """Whoever is told gives it, and the call is marked there; later calls tell nobody."""
+    found = markers()
+    told: list[str] = []
+    erased: list[FrameType] = []
+
+    def called(file: str) -> None:
+        told.append(file)
+        vacate.place(5, 4)
+
+    vacate = Vacate(found, None, lambda frame: erased.append(frame) is None)
+    vacate.await_call(called, "/srv/m.py")
+    vacate(3)
+    vacate(1)
+    vacate(4)  # the module has no such function
+    assert told == ["/srv/m.py"]
+    assert list(found) == [0] * 6 + [1, 0, 1] + [0] * 7
+    assert len(erased) == 3
+
+
+def test_a_place_that_cannot_be_had_is_asked_for_again() -> None:
+    """What was called meanwhile is marked as soon as it is there, by whomever."""
+    found = markers()
+    told: list[str] = []
+    vacate = Vacate(found, None)
+    vacate.await_call(told.append, "/srv/m.py")
+    vacate(3)
+    vacate(1)
+    assert told == ["/srv/m.py"] * 2
+    vacate.place(5, 4)
+    assert list(found) == [0] * 6 + [1, 0, 1] + [0] * 7
+
+
+@pytest.mark.parametrize("placed", [False, True])
+def test_no_room_to_ask_for_a_place(placed: bool) -> None:
+    """At the limit of recursion the call is remembered, or marked if another has the place now."""
+    found = markers()
+    names: dict[str, object] = {"__name__": "tombs.loader.enlisted"}
+    exec("def called(file):\n    come()\n    raise RecursionError", names)
+    vacate = Vacate(found, None)
+    names["come"] = lambda: vacate.place(5, 4) if placed else None
+    vacate.await_call(names["called"], "/srv/m.py")  # type: ignore[arg-type]
+    vacate(3)
+    if not placed:
+        assert not any(found)
+        vacate.place(5, 4)
+    assert list(found) == [0] * 8 + [1] + [0] * 7
+
+
+def test_a_handler_s_recursion_error_is_the_program_s() -> None:
+    """It was raised while the place was asked for, and not by that."""
+    vacate = Vacate(markers(), None)
+
+    def called(_file: str) -> None:
+        raise RecursionError
+
+    vacate.await_call(called, "/srv/m.py")
+    with pytest.raises(RecursionError):
+        vacate(3)
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError, SystemExit])
 def test_what_others_raise_goes_through(error: type[BaseException]) -> None:
     """An exception that a signal handler raises inside a vacate reaches the program."""

@@ -134,44 +134,45 @@ class Pack:
         held.close()
         return None
 
-    def get(self, key: int) -> Entry | None:
-        """Read an entry; None where there is none, or where its hashes are wrong."""
+    def get(self, key: int, *, image: bool = True, code: bool = True) -> Entry | None:
+        """Read an entry, or one half of it; None where there is none, or where its hash is wrong.
+
+        What is only read is guarded against accidents, what is executed against more.
+        """
         at = self.keys.get(key)
         if at is None:
             return None
         _, start, size, code_size, digest, code_hash, crc = ENTRY.unpack_from(self._table, at)
-        image: bytes | memoryview
-        code: bytes | memoryview = b""
-        loaded = None
+        entry = Entry(key, b"", digest, crc, b"")
+        fd = self._held.fd
         try:
-            if code_size:
-                loaded = bytearray(PYC_HEAD + code_size)
-                image, code = memoryview(bytearray(size)), memoryview(loaded)[PYC_HEAD:]
-                read = _read(self._held.fd, start, image, code)
-            else:
-                image = os.pread(self._held.fd, size, start)
-                read = len(image)
+            if image:
+                entry.image = os.pread(fd, size, start)
+                if len(entry.image) != size or crc32(entry.image) != crc:
+                    return None
+            if code and code_size:
+                entry.loaded = bytearray(PYC_HEAD + code_size)
+                entry.code = memoryview(entry.loaded)[PYC_HEAD:]
+                if _read(fd, start + size, entry.code) != code_size:
+                    return None
+                if _hash(entry.code) != code_hash:
+                    return None
         except OSError:  # closed by the program, or something that has no places
             return None
-        if read != size + code_size:
-            return None
-        # What is only read is guarded against accidents, what is executed against more.
-        if crc32(image) != crc or (code_size and _hash(code) != code_hash):
-            return None
-        return Entry(key, image, digest, crc, code, loaded)
+        return entry
 
     def close(self) -> None:
         """Give the descriptor back."""
         self._held.close()
 
 
-def _read(fd: int, start: int, image: memoryview, code: memoryview) -> int:
-    """Read a file from a place on into two pieces of memory, which nothing is copied to again."""
+def _read(fd: int, start: int, code: memoryview) -> int:
+    """Read a file from a place on into memory which nothing is copied to again."""
     if hasattr(os, "preadv"):
-        return os.preadv(fd, (image, code), start)
-    data = os.pread(fd, len(image) + len(code), start)
-    if len(data) == len(image) + len(code):
-        image[:], code[:] = data[: len(image)], data[len(image) :]
+        return os.preadv(fd, (code,), start)
+    data = os.pread(fd, len(code), start)
+    if len(data) == len(code):
+        code[:] = data
     return len(data)
 
 
@@ -216,14 +217,15 @@ class Cache:
         whole = source_hash(VERSION, payload)
         return int.from_bytes(whole, "little") ^ int.from_bytes(where, "little")
 
-    def get(self, name: str, key: int) -> Entry | None:
-        """Find a module's entry; None where there is none that can be trusted."""
-        top = name.partition(".")[0]
-        try:
-            pack = self._packs[top]
-        except KeyError:
-            pack = self._open(top)
-        return None if pack is None else pack.get(key)
+    def get(self, name: str, key: int, *, image: bool = True, code: bool = True) -> Entry | None:
+        """Find a module's entry, or one half of it; None where none can be trusted."""
+        pack = self._pack(name)
+        return None if pack is None else pack.get(key, image=image, code=code)
+
+    def knows(self, name: str, key: int) -> bool:
+        """Tell whether a module has an entry, which is read by `get` and only then looked at."""
+        pack = self._pack(name)
+        return pack is not None and key in pack.keys
 
     def put(self, name: str, entry: Entry) -> None:
         """Keep a module's entry; it is written with the next `flush`."""
@@ -252,8 +254,13 @@ class Cache:
             if pack is not None:
                 pack.close()
 
-    def _open(self, top: str) -> Pack | None:
+    def _pack(self, name: str) -> Pack | None:
+        top = name.partition(".")[0]
         packs = self._packs
+        try:
+            return packs[top]
+        except KeyError:
+            pass
         while len(packs) >= _OPEN_MOST:
             oldest = packs.pop(next(iter(packs)), None)
             if oldest is not None:

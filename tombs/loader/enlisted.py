@@ -1,22 +1,44 @@
-"""Known modules of which no function has started yet: registered, with nothing made that stays.
+"""Known modules of which no function has started yet: nothing is made of them that stays.
 
-Most modules of a program stay so, and objects that stay have the garbage collector run more often
-while it is importing: so of each there is a number alone, and its Module (tombs.loader.module) is
-made when somebody looks for it.
+Theory of operation. Most modules of a program stay so while it is importing, and what is done for
+each, between the import of one and the next, finds the processor's caches cold: a copy into the
+graveyard costs three times what it costs in a row. So a module that the cache knows awaits its
+registration. It is registered when the first of its functions starts, before that is marked; and
+without that by the background thread when imports are over, or by whoever asks for the tombs, forks
+or ends. A process that is killed before leaves nothing of it behind, which is as it should be: it
+has called nothing of it, and what isn't there is not called dead.
+
+Objects that stay have the garbage collector run more often, too. So of each there is a number
+alone, and its Module (tombs.loader.module) is made when somebody looks for it. Rewritten code calls
+a vacate, which has to be there from the start; it tells of its first call.
+
+Two threads may register one module at once: it is found registered by the second, since the
+graveyard knows its digest. Until all is done it counts as awaiting.
 """
 
 from __future__ import annotations
 
+import time
+
 from tombs.block import HEAD
-from tombs.loader.module import Module
-from tombs.loader.populate import imports
+from tombs.loader.boundary import ours
+from tombs.loader.lost import REASON
+from tombs.loader.module import Module, imports
+from tombs.loader.populate import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
+    from typing import Final
 
     from tombs.loader.cache import Entry
+    from tombs.loader.module import Vacate
     from tombs.loader.populate import Populator
+
+_NOTHING: Final = 0  # as a place: there are no functions
+_AWAITED: Final = -1
+_PATIENCE: Final = 0.05  # seconds that a first call may wait for the lock
 
 
 class Enlisted:
@@ -24,17 +46,29 @@ class Enlisted:
 
     Args:
         populator: registers modules.
+        wake: has `settle` called soon, by another thread.
     """
 
-    __slots__ = ("_populator", "files", "places")
+    __slots__ = ("_awaited", "_populator", "_vacates", "_wake", "_woken", "files", "places")
 
-    def __init__(self, populator: Populator) -> None:
+    def __init__(self, populator: Populator, wake: Callable[[], None]) -> None:
         self._populator = populator
+        self._wake = wake
+        self._woken = False
         self.files: dict[str, list[Module]] = {}  # those that are made
-        self.places: dict[str, int] = {}  # the others: where the image lies, 0 without functions
+        self.places: dict[str, int] = {}  # the others: where the image lies
+        self._awaited: dict[str, tuple[str, int]] = {}  # name and key of those that aren't there
+        self._vacates: dict[str, Vacate] = {}  # of those whose code was rewritten
+        populator.enlisting = self
 
-    def take(self, code: CodeType, entry: Entry) -> bool:
-        """Register a module that the cache knows and that is about to run.
+    def take(self, name: str, code: CodeType, key: int, vacate: Vacate | None = None) -> bool:
+        """Take on a module that the cache knows and that is about to run.
+
+        Args:
+            name: the module's.
+            code: its code.
+            key: by which the cache has its image.
+            vacate: what its rewritten code calls.
 
         Returns:
             False where more is to be done: then it is for `Populator.populate`.
@@ -42,19 +76,43 @@ class Enlisted:
         file = code.co_filename
         if file in self.places or file in self.files:
             return False
-        populator = self._populator
-        count, *_, flags = HEAD.unpack_from(entry.image)
-        if flags or not populator.plain or imports(code, "numba"):
+        if not self._populator.plain or imports(code, "numba"):
             return False
-        at = 0
-        if count:
-            try:
-                at = populator.graveyard.enlist(entry.image, entry.digest, entry.crc, 0, 0.0)
-            except populator.refused:
-                return False
-        populator.modules += 1
-        self.places[file] = at
+        self._populator.modules += 1
+        if vacate is not None:
+            self._vacates[file] = vacate
+            vacate.await_call(self.called, file)
+        self._awaited[file] = (name, key)
+        self.places[file] = _AWAITED
+        if not self._woken:
+            self._woken = True
+            self._wake()
         return True
+
+    def called(self, file: str) -> None:
+        """Register a module, of which a function is called."""
+        self.of_file(file)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether modules are still to be registered."""
+        return bool(self._awaited)
+
+    def settle(self, end: float | None) -> int:
+        """Register what awaits it.
+
+        Args:
+            end: stop at that moment, by `time.monotonic`; None for none.
+
+        Returns:
+            How many modules are left.
+        """
+        self._woken = False
+        for file in tuple(self._awaited):
+            if end is not None and time.monotonic() >= end:
+                break
+            self._enlist(file)
+        return len(self._awaited)
 
     def add(self, module: Module, file: str) -> None:
         """Take on a module that is made."""
@@ -67,12 +125,15 @@ class Enlisted:
                 one.alone = False
 
     def of_file(self, file: str) -> list[Module] | None:
-        """Give the modules that have come from a path; None where there was none."""
+        """Give the modules that have come from a path, registered; None where there was none."""
         at = self.places.get(file)
+        if at == _AWAITED:
+            self._enlist(file)
+            at = self.places.get(file)
         if at is None:
             return self.files.get(file)
         found = self.files.setdefault(file, [])
-        made = self._make(at, file) if at else None
+        made = self._make(at, file) if at > 0 else None
         if made is not None:
             found.append(made)  # before it is taken from there: another thread may look for it
         if self.places.pop(file, None) is None and made is not None:  # which has done the same
@@ -84,11 +145,84 @@ class Enlisted:
         lists = [self.of_file(file) or () for file in (*self.places, *self.files)]
         return [module for modules in lists for module in modules]
 
+    def _enlist(self, file: str) -> None:
+        """Register a module; where that can't be, note it."""
+        what = self._awaited.get(file)
+        if what is None:  # another thread was quicker
+            return
+        name, key = what
+        at: int | None = _NOTHING
+        try:
+            entry = self._populator.kept.image(name, key)
+            if entry is None:
+                self._lose(name, file, REASON)
+            else:
+                at = self._register(name, file, entry)
+        except RecursionError:  # there is no room for it now
+            raise
+        except Exception as fault:
+            if not ours(fault):
+                raise
+            self._lose(name, file, failure(fault))
+        # Else another thread has done it, and perhaps made its Module as well.
+        if at is not None and self.places.get(file) == _AWAITED:
+            self.places[file] = at
+        self._awaited.pop(file, None)
+
+    def _lose(self, name: str, file: str, reason: str) -> None:
+        vacate = self._vacates.get(file)
+        if vacate is not None:
+            vacate.place(0, 0)  # its prologues can go
+        self._populator.lose(name, file, reason)
+
+    def _register(self, name: str, file: str, entry: Entry) -> int | None:
+        """Give where its image lies; None where more was to be done, and its Module is made."""
+        populator, graveyard = self._populator, self._populator.graveyard
+        vacate = self._vacates.get(file)
+        count, *_, flags = HEAD.unpack_from(entry.image)
+        if populator.plain and not flags:
+            if not count:
+                return _NOTHING
+            try:
+                at = graveyard.enlist(entry.image, entry.digest, entry.crc, 0, _PATIENCE)
+            except populator.refused:
+                pass
+            else:
+                if vacate is not None:
+                    vacate.place(graveyard.record(at).base, count)
+                return at
+        module = Module(name, None, vacate or populator.make_vacate(), late=False, file=file)
+        populator.populate(module, entry, 0.0)
+        self.files.setdefault(file, []).append(module)
+        self.places.pop(file, None)
+        return None
+
     def _make(self, at: int, file: str) -> Module:
         allotted = self._populator.graveyard.record(at)
-        image, vacate = allotted.image, self._populator.make_vacate()
+        image = allotted.image
+        vacate = self._vacates.get(file) or self._populator.make_vacate()
         module = Module(image.module, None, vacate, late=False, file=file)
         module.settled(image)
         module.base = allotted.base
         vacate.place(allotted.base, image.count)
         return module
+
+
+def of_globals(code: CodeType, found: list[Module], names: dict[str, object]) -> list[Module]:
+    """Choose among modules of one file: the one it runs in, of its versions the one that fits.
+
+    A reload leaves two versions, an import of the running script two names.
+    """
+    name = names.get("__name__")
+    own = [one for one in found if one.name == name] or found
+    if len(own) > 1:
+        from tombs.loader.describe import own_hash  # noqa: PLC0415 - seldom needed
+
+        mark = own_hash(code)
+        fit = [
+            one
+            for one in own
+            if one.image is None or any(one.image.hashes[at] == mark for at in one.matches(code))
+        ]
+        return fit or own
+    return own

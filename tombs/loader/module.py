@@ -28,6 +28,9 @@ if TYPE_CHECKING:
         def place(self, base: int, count: int | None = None) -> None:
             """Take the module's first slot, and mark what was called before it was known."""
 
+        def await_call(self, called: Callable[[str], object], file: str) -> None:
+            """Tell of each call, until its place is known."""
+
         def unseen(self) -> None:
             """Take for unknown what isn't seen to be called."""
 
@@ -71,6 +74,13 @@ def origin(code: CodeType, names: dict[str, object]) -> str:
     file = code.co_filename
     told = names.get("__file__") if file == DYNAMIC else None
     return told if type(told) is str else file
+
+
+def imports(code: CodeType, package: str) -> bool:
+    """Tell whether a module imports a package, or something of it."""
+    names = code.co_names
+    # Joined first, since most modules import no such thing, and this is done for each.
+    return package in " ".join(names) and any(name.split(".")[0] == package for name in names)
 
 
 class Module:

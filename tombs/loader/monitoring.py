@@ -15,9 +15,10 @@ made anew over and over (eval in a loop) pays one callback each time, 3 to 5 % o
 
 A module body is code that starts as well. So a module that reached the interpreter without our
 finder (the script itself, pytest's rewritten modules, `runpy.run_path`) is caught when its body
-begins. Nothing heavy happens within the callback, where no events are seen and a signal handler may
-run: such a module is set aside with whatever of it starts, and populated later, at the latest when
-somebody asks or the program ends.
+begins. Such a module is set aside with whatever of it starts, and populated later, at the latest
+when somebody asks or the program ends. A module that the cache knows is registered within the
+callback, when the first of its functions starts, which is done in less than a tenth of a
+millisecond; nothing heavier happens there.
 
 A second identifier, with local events, arms again what was called (tombs.runtime.epochs): taking
 the event from a code object and giving it back makes it start anew, where the global one can't be
@@ -34,9 +35,10 @@ import sys
 from sys import _getframe
 
 from tombs.loader.boundary import ours
-from tombs.loader.enlisted import Enlisted
+from tombs.loader.enlisted import Enlisted, of_globals
 from tombs.loader.functions import FUNCTION_FLAGS, looks_like_function
 from tombs.loader.interrupts import reporting
+from tombs.loader.kept import KNOWN
 from tombs.loader.module import COMPILES, DYNAMIC, INLINES, origin, place
 
 TYPE_CHECKING = False
@@ -80,7 +82,7 @@ class Monitoring:
         self._populator = populator
         self._wake = wake
         self._namespace = namespace
-        self._modules = Enlisted(populator)
+        self._modules = Enlisted(populator, wake)
         self._files = self._modules.files
         self._about: CodeType | None = None  # the body that runs next
         self._missed: list[CodeType] = []
@@ -198,7 +200,7 @@ class Monitoring:
         if not looks_like_function(code):
             return
         if len(found) > 1:
-            found = self._of_globals(code, found, _getframe(3).f_globals)
+            found = of_globals(code, found, _getframe(3).f_globals)
         self._enter_any(code, found)
 
     def _enter_any(self, code: CodeType, found: list[Module]) -> None:
@@ -220,28 +222,6 @@ class Monitoring:
             if any(one.name in own for one in found):  # `-m pkg.mod` is pkg.mod
                 return
         self._module(code, names)
-
-    def _of_globals(
-        self, code: CodeType, found: list[Module], names: dict[str, object]
-    ) -> list[Module]:
-        """Choose among modules of one file: the one it runs in, of its versions the one that fits.
-
-        A reload leaves two versions, an import of the running script two names.
-        """
-        name = names.get("__name__")
-        own = [one for one in found if one.name == name] or found
-        if len(own) > 1:
-            from tombs.loader.describe import own_hash  # noqa: PLC0415 - seldom needed
-
-            mark = own_hash(code)
-            fit = [
-                one
-                for one in own
-                if one.image is None
-                or any(one.image.hashes[at] == mark for at in one.matches(code))
-            ]
-            return fit or own
-        return own
 
     def _detached(self, code: CodeType) -> bool:
         """Remember code that runs under globals of no module here.
@@ -265,7 +245,7 @@ class Monitoring:
                 return False
         module = sys.modules.get(names.get("__name__"))  # type: ignore[arg-type]
         if module is None or module.__dict__ is not names:
-            self._populator.strangers.add(code, origin(code, names))
+            self._populator.strangers.add(code, origin(code, names), names.get("__name__"))
         elif self._looking:
             self._early.append(code)
         return False
@@ -299,16 +279,20 @@ class Monitoring:
             self._wake()
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
-        """Look for the module's image in the cache."""
-        return self._populator.recall(name, file, payload)
+        """Look for the module in the cache; what is there is read when it is registered."""
+        kept = self._populator.kept
+        key = kept.key(name, file, payload)
+        return key, KNOWN if key is not None and kept.knows(name, key) else None
 
     def arm(
         self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
     ) -> CodeType:
         """Populate a module that is about to run; the code stays as it is."""
-        if entry is not None and self._modules.take(code, entry):
-            self._about = code
-            return code
+        if entry is not None and key is not None:
+            if self._modules.take(name, code, key):
+                self._about = code
+                return code
+            entry = self._populator.kept.image(name, key)
         module = self._populator.module(name, code)
         if entry is None:
             module.key = key

@@ -1,10 +1,11 @@
 """Populating: from a module's code to its slots in the graveyard.
 
 What costs time for each function (names, last lines, hashes, the rendered lines) is made once for a
-module's code and kept in the cache; a module that is found there is registered before it runs, at
-the price of a copy. One that isn't is set aside: it runs, what starts in it is remembered, and its
-image is made later, by the background thread and a little at a time; at the latest when somebody
-asks for the tombs, before a fork, or when the program ends.
+module's code and kept in the cache. A module that isn't found there is set aside: it runs, what
+starts in it is remembered, and its image is made later, by the background thread and a little at a
+time; at the latest when somebody asks for the tombs, before a fork, or when the program ends. One
+that is found there is registered at the price of a copy: before it runs, or (tombs.loader.enlisted)
+when the first of its functions starts, and without that as late as those that are set aside.
 
 A module that can't be registered at once, since another process sits on the lock, waits in the same
 way. A module for which there is no room is let go, counted, and its functions are unknown.
@@ -16,7 +17,9 @@ import time
 
 from tombs.block import HIDES, Image, digest, image_count
 from tombs.loader.boundary import ours
-from tombs.loader.module import Module, place
+from tombs.loader.kept import Kept
+from tombs.loader.lost import Lost
+from tombs.loader.module import Module, imports
 from tombs.loader.strangers import Strangers
 from tombs.shorten import Shorten
 
@@ -35,6 +38,16 @@ if TYPE_CHECKING:
 
         base: int
         image: Image
+
+    class Enlisting(Protocol):
+        """What registers known modules later than they load."""
+
+        @property
+        def awaits(self) -> bool:
+            """Whether there are some."""
+
+        def settle(self, end: float | None) -> int:
+            """Register them until that moment; gives how many are left."""
 
     class Graveyard(Protocol):
         """What populating asks of the graveyard."""
@@ -113,9 +126,10 @@ class Populator:
         self.make_vacate = make_vacate
         self.refused = refused
         self._say = say
-        self.cache: Cache | None = None
-        self._open_cache = open_cache
         self._shorten = shorten or Shorten()
+        self.kept = Kept(open_cache, self._shorten, say)
+        self.enlisting: Enlisting | None = None
+        self._lost = Lost(graveyard, self._shorten.path)
         self._aside: list[Module] = []
         self._making: list[Module] = []  # taken from there and not populated yet
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
@@ -123,22 +137,6 @@ class Populator:
         self.modules = 0
         self._inlined = self._elsewhere = False
         self.reported = False  # calls are known by Python's reports
-
-    def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
-        """Look into the cache for what was made of a module's marshalled code.
-
-        Returns:
-            The key by which to put it there, and what is there.
-        """
-        if self._open_cache is not None:
-            self.cache, self._open_cache = self._open_cache(), None
-        if self.cache is None:
-            return None, None
-        written = self._shorten.path(file)
-        # An image holds the path as it is written down: another option, another image.
-        path = file if written == file else f"{file}\0{written}"
-        key = self.cache.key_of(name, path, payload)
-        return key, self.cache.get(name, key)
 
     def module(
         self, name: str, code: CodeType | None, *, late: bool = False, file: str = ""
@@ -178,19 +176,22 @@ class Populator:
             module.name, self._shorten.path(module.file), late=True
         )
 
-    def populate(self, module: Module, entry: Entry | None = None) -> None:
+    def populate(
+        self, module: Module, entry: Entry | None = None, deadline: float = DEADLINE
+    ) -> None:
         """Populate a module.
 
         Args:
             module: which.
             entry: what the cache had of it.
+            deadline: how long to wait for the lock where it had something, in seconds.
         """
         if entry is None:
             from tombs.loader.describe import whole  # noqa: PLC0415 - not where all is known
 
             whole(self.in_steps(module))
         else:
-            self._put(module, entry.image, entry.digest, entry.crc)
+            self._put(module, entry.image, entry.digest, entry.crc, deadline)
 
     def in_steps(self, module: Module) -> Generator[bool, None, None]:
         """Populate a module in steps of a few microseconds, between which others may run."""
@@ -202,15 +203,26 @@ class Populator:
 
         yield True  # as the last piece was
         key, crc = digest(data), crc32(data)
-        if self.cache is not None and module.key is not None:
+        if module.key is not None:
             from tombs.loader.cache import Entry  # noqa: PLC0415 - as above
 
             made = b"" if module.remake is None else module.remake(module.code)
-            self.cache.put(module.name, Entry(module.key, data, key, crc, made))
+            self.kept.put(module.name, Entry(module.key, data, key, crc, made))
         self._put(module, data, key, crc)
 
-    def _put(self, module: Module, data: bytes | memoryview, key: bytes, crc: int) -> None:
-        registered = not image_count(data) or self._register(module, data, key, crc)
+    def _put(
+        self,
+        module: Module,
+        data: bytes | memoryview,
+        key: bytes,
+        crc: int,
+        deadline: float = DEADLINE,
+    ) -> None:
+        # Where one waits in vain, the others don't wait as well.
+        deadline = 0.0 if self._waiting else deadline
+        registered = not image_count(data) or self._register(module, data, key, crc, deadline)
+        if not registered:
+            self._waiting.append((module, bytes(data), key, crc))
         module.settled(module.image or Image(memoryview(data)))
         if registered:
             self._written_down(module)
@@ -225,21 +237,14 @@ class Populator:
         data: bytes | memoryview,
         key: bytes,
         crc: int,
-        *,
-        patience: float | None = None,
+        deadline: float,
     ) -> bool:
         try:
-            # Where one waits in vain, the others don't wait as well.
-            deadline = 0.0 if self._waiting else DEADLINE
-            if patience is not None:
-                deadline = patience
             allotted = self.graveyard.register(data, key, crc, late=module.late, deadline=deadline)
         except self.refused as refusal:
             if refusal.final:  # type: ignore[attr-defined]
                 self._dropped(module, image_count(data), key, refusal.reason)  # type: ignore[attr-defined]
                 return True
-            if patience is None:
-                self._waiting.append((module, bytes(data), key, crc))
             return False
         module.image = allotted.image  # the same bytes, where all processes share them
         module.base = allotted.base
@@ -314,14 +319,16 @@ class Populator:
                 raise
             finally:
                 self._making.remove(module)
+        left = self.enlisting.settle(end) if self.enlisting is not None else 0
+        self._lost.settle(last=patience > 0)
         self._settle_waiting(patience)
         if self._elsewhere:
             self.graveyard.doubt()
-        return len(self._aside) + len(self._waiting) + self.strangers.find()
+        return left + len(self._aside) + len(self._waiting) + self.strangers.find()
 
     def _settle_waiting(self, patience: float) -> None:
         for waiting in tuple(self._waiting):
-            if not self._register(*waiting, patience=patience):
+            if not self._register(*waiting, patience):
                 patience = 0.0
             else:
                 self._written_down(waiting[0])
@@ -355,15 +362,9 @@ class Populator:
                 self.set_aside(module)
 
     def flush(self) -> None:
-        """Write what was made into the cache, once nothing is left to be made, and close it."""
-        if self.cache is None or self._aside:
-            return
-        try:
-            self.cache.rest()
-            self.cache.flush()
-        except OSError as fault:
-            self.cache = None
-            self._say(f"the cache can't be written, so each start costs as the first: {fault}")
+        """Write what was made into the cache, once nothing is left to be made or read."""
+        if not (self._aside or (self.enlisting is not None and self.enlisting.awaits)):
+            self.kept.flush()
 
     def unknown(self, module: Module, index: int) -> None:
         """Say of a function that nobody will see it called."""
@@ -372,9 +373,14 @@ class Populator:
         else:
             self.graveyard.unknown(module.base + index)
 
+    def lose(self, name: str, file: str, reason: str) -> None:
+        """Note that a module which has run can't be registered; nothing of it is called dead."""
+        self._lost.add(name, file)
+        self.unwatched(name, 0, reason)
+
     def failed(self, name: str, fault: Exception) -> None:
         """Note that a module runs unwatched, since we failed; where even that fails, say it."""
-        reason = f"Tombs failed: {type(fault).__name__}: {fault}"
+        reason = failure(fault)
         try:
             self.unwatched(name, 0, reason)
         except Exception as second:
@@ -389,11 +395,6 @@ class Populator:
         return self.graveyard.note(key, "unwatched", name, functions, reason)
 
 
-def imports(code: CodeType, package: str) -> bool:
-    """Tell whether a module imports a package, or something of it."""
-    names = code.co_names
-    # Joined first, since most modules import no such thing, and this is done for each.
-    return package in " ".join(names) and any(name.split(".")[0] == package for name in names)
-
-
-__all__ = ["Module", "Populator", "imports", "place"]
+def failure(fault: Exception) -> str:
+    """Say why a module isn't watched, where we are at fault."""
+    return f"Tombs failed: {type(fault).__name__}: {fault}"

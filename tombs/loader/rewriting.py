@@ -15,10 +15,11 @@ from marshal import dumps
 from sys import _getframe
 
 from tombs.loader.boundary import ours
+from tombs.loader.enlisted import Enlisted
 from tombs.loader.functions import find
 from tombs.loader.loader import caller_of
-from tombs.loader.module import origin, place
-from tombs.loader.populate import imports
+from tombs.loader.lost import REASON
+from tombs.loader.module import imports, origin, place
 from tombs.loader.rewrite import rewrite
 
 TYPE_CHECKING = False
@@ -80,7 +81,7 @@ class Rewriting:
         self._namespace = namespace
         self._make_fallback = make_fallback
         self._wake = wake
-        self._files: dict[str, list[Module]] = {}
+        self._modules = Enlisted(populator, wake)
 
     def start(self) -> bool:
         """Make the fallback known."""
@@ -88,19 +89,31 @@ class Rewriting:
         return True
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
-        """Look for rewritten code in the cache."""
-        return self._populator.recall(name, file, payload)
+        """Look for rewritten code in the cache; its image is read when it is registered."""
+        kept = self._populator.kept
+        key = kept.key(name, file, payload)
+        return key, None if key is None else kept.code(name, key)
 
     def arm(
         self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
     ) -> CodeType:
         """Populate a module that is about to run, and give the code to run instead."""
         names = _globals_to_be(caller_of(_getframe(2)))
-        if entry is None:
+        if entry is None or key is None:
             return self._make(name, code, names, key)
-        made = self._populator.module(name, code)
-        self._populator.populate(made, entry)
-        self._known(made, code, names)
+        if VACATE not in names and not _recompiled(code):
+            vacate = self._populator.make_vacate()
+            if self._modules.take(name, code, key, vacate):
+                names[VACATE] = vacate
+                return code
+        module = self._populator.module(name, code)
+        image = self._populator.kept.image(name, key)
+        if image is not None:
+            self._populator.populate(module, image)
+        else:
+            module.vacate.place(0, 0)
+            self._populator.lose(name, code.co_filename, REASON)
+        self._known(module, code, names)
         return code
 
     def _make(
@@ -125,9 +138,8 @@ class Rewriting:
         return changed
 
     def _known(self, module: Module, code: CodeType, names: dict[str, Any]) -> None:
-        self._files.setdefault(code.co_filename, []).append(module)
-        # Its decorator compiles a function anew, from the source.
-        if "typechecked" in code.co_names and imports(code, "typeguard"):
+        self._modules.add(module, code.co_filename)
+        if _recompiled(code):
             module.vacate.unseen()
         names[VACATE] = vars(builtins)[VACATE] if VACATE in names else module.vacate
 
@@ -172,7 +184,7 @@ class Rewriting:
 
     def lose_script(self) -> None:
         """Take the script's functions for unknown: it runs as it was after all."""
-        for found in self._files.values():
+        for found in self._modules.files.values():
             for module in found:
                 if module.name == "__main__":
                     image = module.image
@@ -183,13 +195,13 @@ class Rewriting:
     def _resolve(self, frame: FrameType, index: int) -> Vacate | Several | None:
         code = frame.f_code
         file = origin(code, frame.f_globals)
-        found = self._files.get(file, ())
+        found = self._modules.of_file(file) or ()
         if len(found) > 1:
             found = [module for module in found if module.has(index, code)]
             if len(found) > 1:
                 return Several([module.vacate for module in found])
         if not found:  # it came by pickle from a process that has its module
-            self._populator.strangers.add(code, file)
+            self._populator.strangers.add(code, file, frame.f_globals.get("__name__"))
             return None
         return found[0].vacate
 
@@ -223,6 +235,11 @@ class Rewriting:
         That includes finalizers that first run when the interpreter ends. It takes the fallback
         away from the builtins early, so the names in the modules must stay.
         """
+
+
+def _recompiled(code: CodeType) -> bool:
+    """Tell whether a module uses typeguard's decorator: it compiles functions from the source."""
+    return "typechecked" in code.co_names and imports(code, "typeguard")
 
 
 def _rewritten(code: CodeType) -> tuple[CodeType, list[int]]:

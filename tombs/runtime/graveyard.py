@@ -229,7 +229,7 @@ class Graveyard:
                 for record in found:
                     self._found(record, late=late)
                 return None
-            if self._index.barren(place) and not late:
+            if self._index.doubted(place, late=late):
                 return None
             data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, _FOR_NOTES)
             flag: int = self.region.strings_at + data_at - layout.BLOCK_SIZE + layout.SETTLED_AT

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tombs.runtime.region import Region
 
 _DROPPED: Final = b'{"note": "dropped"'
+_MANY: Final = 16
 
 
 class Record:
@@ -109,13 +110,16 @@ class Index:
         self.pending.setdefault(place, []).append(flag)
         self._mark = (self._region.words[layout.USED], self.next_slot)
 
-    def barren(self, place: bytes) -> bool:
-        """Tell whether some process has settled this place, and registered nothing of it, perhaps.
+    def doubted(self, place: bytes, *, late: bool) -> bool:
+        """Tell whether enough is written down of this place, of which nothing is registered.
 
-        It has no functions, most likely. Written down by each of a month's workers, such modules
-        would fill the file.
+        Written down by each of a month's workers it would fill the file. Some process has settled
+        it, perhaps: then it has no functions, most likely; unless it was loaded `late`. Or many
+        have left it in doubt.
         """
-        return any(self._region.map[flag] for flag in self.pending.get(place, ()))
+        flags = self.pending.get(place, ())
+        settled = sum(self._region.map[flag] for flag in flags)
+        return (settled > 0 and not late) or len(flags) - settled >= _MANY
 
     def awaited(self) -> list[bytes]:
         """Give the places of what some process runs and hasn't registered."""

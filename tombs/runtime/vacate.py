@@ -64,12 +64,15 @@ _get_ident = original("_thread", "get_ident")
 _DEEPEST = 2
 VACATED = 1
 UNKNOWN = 2
-_ERASING = (
+# Where there may be no room for a call.
+_OURS = (
     __name__,
-    "tombs.runtime.history",
-    "tombs.loader.poke",
-    "tombs.loader.splice",
-    "tombs.loader.prologue",
+    *("tombs.block", "tombs.runtime.descriptors", "tombs.runtime.graveyard"),
+    *("tombs.runtime.history", "tombs.runtime.index", "tombs.runtime.locks"),
+    *("tombs.runtime.region", "tombs.runtime.watching", "tombs.loader.boundary"),
+    *("tombs.loader.cache", "tombs.loader.enlisted", "tombs.loader.kept", "tombs.loader.lost"),
+    *("tombs.loader.module", "tombs.loader.poke", "tombs.loader.populate"),
+    *("tombs.loader.prologue", "tombs.loader.splice", "tombs.shorten"),
 )
 
 
@@ -86,9 +89,11 @@ class Vacate:
 
     __slots__ = (
         "_base",
+        "_called",
         "_count",
         "_erase",
         "_erasing",
+        "_file",
         "_hidden",
         "_history",
         "_markers",
@@ -114,23 +119,29 @@ class Vacate:
         self._waiting: set[int] = set()
         self._hidden = False
         self._erasing = False
+        self._called: Callable[[str], object] | None = None
+        self._file = ""
 
-    def __call__(self, index: int) -> None:
+    # Its many branches: at the limit of recursion nothing of it could be a call.
+    def __call__(self, index: int) -> None:  # noqa: C901, PLR0912
         """Vacate a function's tomb; called by its prologue, and by nothing else."""
         base = self._base
-        if base is None:
+        if base is None and self._called is None:
             self._waiting.add(index)  # here, for at the limit of recursion there is no call more
             base = self._base
             if base is None:
                 return
-        known = 0 <= index < self._count
-        if known:
+        known = base is not None and 0 <= index < self._count
+        if base is not None and known:
             self._markers[base + index] = VACATED
-        if self._erase is not None or self._history is not None:
+        if self._erase is not None or self._history is not None or base is None:
             try:
-                if known and self._history is not None:
+                if base is None:
+                    base = self._place_now(index)
+                    known = base is not None and 0 <= index < self._count
+                if base is not None and known and self._history is not None:
                     self._history.touch(base + index)
-                if self._erase is not None and not self._erasing:
+                if base is not None and self._erase is not None and not self._erasing:
                     # An audit hook of the program's is told of it, and may call us.
                     self._erasing = True
                     try:
@@ -142,8 +153,13 @@ class Vacate:
                 step = fault.__traceback__
                 while step is not None and step.tb_next is not None:
                     step = step.tb_next
-                if step is None or step.tb_frame.f_globals.get("__name__") not in _ERASING:
+                if step is None or step.tb_frame.f_globals.get("__name__") not in _OURS:
                     raise
+                if base is None:
+                    self._waiting.add(index)
+                    base = self._base
+                    if base is not None and 0 <= index < self._count:
+                        self._markers[base + index] = VACATED
 
     # To torch.compile: call it as you compile, and leave it out of what you make. Else it would go
     # into the call and give up at the store, which is an error to who asked for one whole graph.
@@ -166,6 +182,27 @@ class Vacate:
         if self._erase is not None:
             self._retire(index, frame)
 
+    def await_call(self, called: Callable[[str], object], file: str) -> None:
+        """Tell of each call, until the place is known.
+
+        Args:
+            called: is to give the place soon, perhaps at once.
+            file: the module's, to tell it by.
+        """
+        self._called = called
+        self._file = file
+
+    def _place_now(self, index: int) -> int | None:
+        """Ask for the place, and mark a function there; where there is none yet, remember it."""
+        if self._called is not None:
+            self._called(self._file)
+        if self._base is None:
+            self._waiting.add(index)
+        base = self._base
+        if base is not None and 0 <= index < self._count:
+            self._markers[base + index] = VACATED
+        return base
+
     def place(self, base: int, count: int | None = None) -> None:
         """Tell the module's first slot, and vacate the tombs of what was called before.
 
@@ -180,6 +217,7 @@ class Vacate:
             for index in tuple(self._waiting):
                 self._mark(base, index)
             self._waiting = _PLACED
+        self._called = None
         if self._hidden:
             self.unseen()
 

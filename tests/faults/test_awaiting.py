@@ -1,0 +1,135 @@
+"""Modules that the cache knows and that await their registration: whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.victim import ENGINES, Victim
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = "app-00000000"
+# Nothing is done in the background from here on.
+HOLD = """\
+import os, signal, sys
+session = sys.modules["tombs.process"].current()
+assert session._background.hold()
+def awaits():
+    return len(session._engine._modules._awaited)
+"""
+KILL = "os.kill(os.getpid(), signal.SIGKILL)\n"
+
+
+@pytest.fixture(params=ENGINES)
+def victim(tmp_path: Path, request: pytest.FixtureRequest) -> Victim:
+    """Make a program whose modules `m` and `app` are known from an earlier start."""
+    victim = Victim(tmp_path, request.param)
+    victim.write("app.py", "def called(): pass\ndef dead(): pass\n")
+    known(victim, "app, m")
+    return victim
+
+
+def known(victim: Victim, names: str, **env: str) -> None:
+    """Have modules known: started once for their .pyc, and once more for what is kept of that."""
+    for _ in range(2):
+        victim.run(f"import {names}\n", **env)
+    victim.clear()
+
+
+def test_killed_before_anything_of_it_is_called(victim: Victim) -> None:
+    """It leaves nothing behind: what isn't there is not called dead."""
+    victim.run(f"{HOLD}import app, m\nassert awaits() == 2\n{KILL}", code=-9)
+    assert victim.snapshot().functions == 0
+
+
+def test_killed_as_soon_as_something_of_it_is_called(victim: Victim) -> None:
+    """The call is written down before the function's first line; so is its module."""
+    victim.run(f"{HOLD}import app, m\nm.called()\nassert awaits() == 1\n{KILL}", code=-9)
+    assert victim.tombs() == ["m.dead"]
+
+
+def test_killed_beside_a_process_that_has_it(victim: Victim) -> None:
+    """What one has called is no tomb of the other's."""
+    victim.run("import app, m\n", TOMBS_RUN=RUN)
+    victim.run(f"{HOLD}import app, m\nm.called()\n{KILL}", code=-9, TOMBS_RUN=RUN)
+    assert victim.tombs() == ["app.called", "app.dead", "m.dead"]
+
+
+def test_who_asks_and_who_ends_finds_it_registered(victim: Victim) -> None:
+    """Nobody has to have waited for the background thread."""
+    end = "session._background.let_go()\n"
+    ran = victim.run(f"{HOLD}import app, m\nprint(*session.lines('function'))\n{end}")
+    assert sum(line.count(name) for line in ran.out for name in ("m.called", "app.dead")) == 2
+    victim.clear()
+    victim.run(f"{HOLD}import app, m\n{end}")
+    assert victim.tombs() == ["app.called", "app.dead", "m.called", "m.dead"]
+
+
+def test_a_child_has_it_registered(victim: Victim) -> None:
+    """It is done before the fork, once for all children."""
+    fork = "if not os.fork():\n    assert awaits() == 0\n    m.called()\n    os._exit(0)\n"
+    end = "assert os.wait()[1] == 0\nsession._background.let_go()\n"
+    victim.run(f"{HOLD}import app, m\nassert awaits() == 2\n{fork}{end}")
+    assert victim.tombs() == ["app.called", "app.dead", "m.dead"]
+
+
+@pytest.mark.parametrize("other", ["before", "after", "never"])
+def test_all_descriptors_closed_before_it_was_read(victim: Victim, other: str) -> None:
+    """Its image can't be read any more: nothing of it is called dead, by whomever it is had."""
+    if other == "before":
+        victim.run("import m\n", TOMBS_RUN=RUN)
+    close = "os.closerange(3, os.sysconf('SC_OPEN_MAX'))\n"
+    end = "m.called()\nm.called()\nprint('went on')\nsession._background.let_go()\n"
+    ran = victim.run(f"{HOLD}import m\nassert awaits() == 1\n{close}{end}", TOMBS_RUN=RUN)
+    assert (ran.out, ran.rest) == (["went on"], "")
+    if other == "after":
+        victim.run("import m\n", TOMBS_RUN=RUN)
+    assert victim.tombs() == []
+
+
+def test_a_first_call_at_the_limit_of_recursion(victim: Victim) -> None:
+    """Where there is no room to register its module it waits, and is no tomb."""
+    count = 30
+    for number in range(count):
+        victim.write(f"app{number}.py", "def leaf(): return 1\ndef dead(): pass\n")
+    names = ", ".join(f"app{number}" for number in range(count))
+    spaces = {"TOMBS_NAMESPACE": names.replace(" ", "")}
+    known(victim, names, **spaces)
+    ran = victim.run(
+        f"{HOLD}import {names}\n"
+        "sys.setrecursionlimit(300)\n"
+        "def dive(depth, leaf):\n"
+        "    return leaf() if depth == 0 else dive(depth - 1, leaf)\n"
+        "done = 0\n"
+        f"for number in range({count}):\n"
+        "    for depth in range(299, 200, -1):\n"
+        "        try: dive(depth, sys.modules[f'app{number}'].leaf)\n"
+        "        except RecursionError: continue\n"
+        "        done += 1; break\n"
+        "sys.setrecursionlimit(1000)\n"
+        "print(done)\nsession._background.let_go()\n",
+        **spaces,
+    )
+    assert (ran.out, ran.told, ran.rest) == ([str(count)], [], "")
+    assert victim.tombs() == sorted(f"app{number}.dead" for number in range(count))
+
+
+def test_a_handler_calls_while_another_module_is_being_registered(victim: Victim) -> None:
+    """A thread never waits for a lock that it has itself."""
+    ran = victim.run(
+        f"{HOLD}import app, m\n"
+        "graveyard = session.graveyard\n"
+        "append = type(graveyard)._append\n"
+        "def interrupted(self, *args):\n"
+        "    type(self)._append = append\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "    return append(self, *args)\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: m.called())\n"
+        "type(graveyard)._append = interrupted\n"
+        "app.called()\nprint('went on')\nsession._background.let_go()\n"
+    )
+    assert (ran.out, ran.told, ran.rest) == (["went on"], [], "")
+    assert victim.tombs() == ["app.dead", "m.dead"]
