@@ -32,6 +32,8 @@ import os
 import sys
 from itertools import repeat
 
+from tombs.loader.functions import FUNCTION_FLAGS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +49,11 @@ _NAMED = range(3)  # debugger, coverage, profiler
 
 
 def reporting(
-    work: Callable[[CodeType], object], missed: list[CodeType], answer: object
+    work: Callable[[CodeType], object],
+    missed: list[CodeType],
+    answer: object,
+    *,
+    classes: bool = True,
 ) -> Callable[[CodeType, int], object]:
     """Make a callback for the start of code.
 
@@ -56,14 +62,18 @@ def reporting(
         missed: gets the code where that can't be done: where there is no room for it, at the limit
             of recursion, and our own.
         answer: what is to be answered then.
+        classes: whether there is work where the body of a class starts. Half of what starts while
+            a program is importing is such; without work it is answered at once.
     """
     # A function's names outlive a module's, when Python ends.
-    own, size = _OWN, len(_OWN)
+    own, size, flags = _OWN, len(_OWN), FUNCTION_FLAGS
     watchers, nobody = _watchers(), (None,) * (2 + len(_NAMED))
     # `reported[work's arguments]`
     reported: Any = type("Reported", (), {"__class_getitem__": _Bound(sys.call_tracing, work)})
 
     def started(code: CodeType, _offset: int) -> object:
+        if not (classes or code.co_flags & flags == flags or code.co_name == "<module>"):
+            return answer
         if code.co_filename[:size] == own:  # the start of our work itself would begin it anew
             missed[:0] = (code,)
             return answer

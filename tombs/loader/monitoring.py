@@ -185,7 +185,7 @@ class Monitoring:
                     raise
             return disable
 
-        return reporting(started, missed, disable)
+        return reporting(started, missed, disable, classes=answered is not None)
 
     def _enter(self, code: CodeType, found: list[Module]) -> None:
         if len(found) == 1:  # as it is nearly always: the same as below, in fewer steps
