@@ -76,12 +76,23 @@ def test_a_child_has_it_registered(victim: Victim) -> None:
     assert victim.tombs() == ["app.called", "app.dead", "m.dead"]
 
 
+CLOSE = "os.closerange(3, os.sysconf('SC_OPEN_MAX'))\n"
+
+
+def test_all_descriptors_closed_before_it_was_read(victim: Victim) -> None:
+    """It is made anew from its .pyc."""
+    end = "m.called()\nprint('went on')\nsession._background.let_go()\n"
+    ran = victim.run(f"{HOLD}import app, m\nassert awaits() == 2\n{CLOSE}{end}")
+    assert (ran.out, ran.told, ran.rest) == (["went on"], [], "")
+    assert victim.tombs() == ["app.called", "app.dead", "m.dead"]
+
+
 @pytest.mark.parametrize("other", ["before", "after", "never"])
-def test_all_descriptors_closed_before_it_was_read(victim: Victim, other: str) -> None:
-    """Its image can't be read any more: nothing of it is called dead, by whomever it is had."""
+def test_nothing_of_it_can_be_read_any_more(victim: Victim, other: str) -> None:
+    """Then nothing of it is called dead, by whomever it is had."""
     if other == "before":
         victim.run("import m\n", TOMBS_RUN=RUN)
-    close = "os.closerange(3, os.sysconf('SC_OPEN_MAX'))\n"
+    close = f"import shutil\nshutil.rmtree('__pycache__')\n{CLOSE}"
     end = "m.called()\nm.called()\nprint('went on')\nsession._background.let_go()\n"
     ran = victim.run(f"{HOLD}import m\nassert awaits() == 1\n{close}{end}", TOMBS_RUN=RUN)
     assert (ran.out, ran.rest) == (["went on"], "")

@@ -13,8 +13,7 @@ from tombs import layout
 from tombs.block import digest
 from tombs.engines import vacates
 from tombs.loader.cache import Entry
-from tombs.loader.enlisted import Enlisted
-from tombs.loader.lost import REASON
+from tombs.loader.enlisted import REASON, Enlisted
 from tombs.loader.module import Module
 from tombs.loader.populate import Populator
 from tombs.runtime.graveyard import Refused

@@ -35,3 +35,8 @@ def _is_library(file: str) -> bool:
     if file.startswith("<frozen "):
         return True
     return file.startswith(_LIBRARY) and not any(part in file for part in _INSTALLED)
+
+
+def failure(fault: Exception) -> str:
+    """Say why a module isn't watched, where we are at fault."""
+    return f"Tombs failed: {type(fault).__name__}: {fault}"

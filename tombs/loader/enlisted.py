@@ -19,12 +19,12 @@ graveyard knows its digest. Until all is done it counts as awaiting.
 from __future__ import annotations
 
 import time
+from _frozen_importlib_external import cache_from_source
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
 
 from tombs.block import HEAD
-from tombs.loader.boundary import ours
-from tombs.loader.lost import REASON
+from tombs.loader.boundary import failure, ours
 from tombs.loader.module import Module, imports
-from tombs.loader.populate import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = 0  # as a place: there are no functions
 _AWAITED: Final = -1
+_LARGEST: Final = 64 << 20  # bytes of a .pyc
+REASON: Final = "what was kept of it can't be read any more"
 _PATIENCE: Final = 0.05  # seconds that a first call may wait for the lock
 
 
@@ -47,13 +49,29 @@ class Enlisted:
     Args:
         populator: registers modules.
         wake: has `settle` called soon, by another thread.
+        remake: gives what is kept of a module's code beside its image; None for nothing.
     """
 
-    __slots__ = ("_awaited", "_populator", "_vacates", "_wake", "_woken", "files", "places")
+    __slots__ = (
+        "_awaited",
+        "_populator",
+        "_remake",
+        "_vacates",
+        "_wake",
+        "_woken",
+        "files",
+        "places",
+    )
 
-    def __init__(self, populator: Populator, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        populator: Populator,
+        wake: Callable[[], None],
+        remake: Callable[[CodeType], bytes] | None = None,
+    ) -> None:
         self._populator = populator
         self._wake = wake
+        self._remake = remake
         self._woken = False
         self.files: dict[str, list[Module]] = {}  # those that are made
         self.places: dict[str, int] = {}  # the others: where the image lies
@@ -154,10 +172,7 @@ class Enlisted:
         at: int | None = _NOTHING
         try:
             entry = self._populator.kept.image(name, key)
-            if entry is None:
-                self._lose(name, file, REASON)
-            else:
-                at = self._register(name, file, entry)
+            at = self._anew(name, file, key) if entry is None else self._register(name, file, entry)
         except RecursionError:  # there is no room for it now
             raise
         except Exception as fault:
@@ -168,6 +183,27 @@ class Enlisted:
         if at is not None and self.places.get(file) == _AWAITED:
             self.places[file] = at
         self._awaited.pop(file, None)
+
+    def _anew(self, name: str, file: str, key: int) -> int | None:
+        """Populate a module from its .pyc, and keep that, in the place of what can't be read."""
+        from tombs.loader.pyc import code_of, payload  # noqa: PLC0415 - seldom needed
+
+        populator = self._populator
+        marshalled = payload(cache_from_source(file), _LARGEST)
+        same = marshalled is not None and populator.kept.key(name, file, marshalled) == key
+        code = code_of(marshalled) if marshalled is not None and same else None
+        if code is None:
+            self._lose(name, file, REASON)
+            return _NOTHING
+        _fix_co_filename(code, file)
+        vacate = self._vacates.get(file) or populator.make_vacate()
+        module = Module(name, code, vacate, late=False, file=file)
+        module.key, module.remake = key, self._remake
+        self.files.setdefault(file, []).append(module)
+        if populator.set_aside(module):
+            self._wake()
+        self.places.pop(file, None)
+        return None
 
     def _lose(self, name: str, file: str, reason: str) -> None:
         vacate = self._vacates.get(file)

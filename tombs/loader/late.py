@@ -22,12 +22,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from _frozen_importlib_external import MAGIC_NUMBER
-from marshal import loads
 
 from tombs.loader.boundary import ours
 from tombs.loader.functions import walk
 from tombs.loader.loader import is_standard
+from tombs.loader.pyc import code_of, payload
 from tombs.loader.reach import Reach, alone
 
 TYPE_CHECKING = False
@@ -55,8 +54,6 @@ STRAYS: Final = 10_000
 REST: Final = True  # what a step yields before one that may take long: let others run first
 _SLICE: Final = 0.002  # seconds; with the last step of a slice it is to stay below 5 ms
 _ENOUGH: Final = 0.001  # seconds after which a long step waits for the next slice
-_HEAD: Final = 16
-_CODE = type((lambda: None).__code__)
 
 
 class Late:
@@ -196,25 +193,8 @@ def _kept(names: dict[str, object]) -> CodeType | None:
     spec = names.get("__spec__")
     if not is_standard(names.get("__loader__")) or type(spec).__name__ != "ModuleSpec":
         return None
-    path = spec.cached  # type: ignore[attr-defined]
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (OSError, TypeError):
-        return None
-    try:
-        size = os.fstat(fd).st_size
-        data = os.read(fd, size) if _HEAD < size <= LARGEST else b""
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-    if data[:4] != MAGIC_NUMBER or len(data) != size:
-        return None
-    try:
-        code = loads(memoryview(data)[_HEAD:])  # noqa: S302 - it is what was imported
-    except (EOFError, ValueError, TypeError):
-        return None
-    return code if type(code) is _CODE else None
+    marshalled = payload(spec.cached, LARGEST)  # type: ignore[attr-defined]
+    return None if marshalled is None else code_of(marshalled)
 
 
 def _has_all(kept: list[Function], held: list[Function]) -> Generator[bool, None, bool]:

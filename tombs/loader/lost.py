@@ -1,9 +1,9 @@
-"""Modules that the cache knew when they loaded, and whose image could not be read when it was due.
+"""Modules that the cache knew when they loaded, and of which nothing can be read when it is due.
 
-The program has closed the pack's descriptor meanwhile, say, or the disk gives wrong bytes. Their
-code is gone by then, so what starts of them is marked by nobody. But another process may register
-the same module: so it is written down that it is in doubt, for good, and nothing of it is called
-dead.
+Neither their image, since the pack is damaged or the program has closed its descriptor, nor their
+.pyc, which is another by then. So what starts of them is marked by nobody. But another process may
+register the same module: so it is written down that it is in doubt, for good, and nothing of it is
+called dead.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
         def doubt(self) -> None:
             """Mark all functions that can't be watched any longer."""
-
-
-REASON = "what was kept of it can't be read any more"
 
 
 class Lost:

@@ -16,87 +16,21 @@ from __future__ import annotations
 import time
 
 from tombs.block import HIDES, Image, digest, image_count
-from tombs.loader.boundary import ours
+from tombs.loader.boundary import failure, ours
 from tombs.loader.kept import Kept
-from tombs.loader.lost import Lost
 from tombs.loader.module import Module, imports
 from tombs.loader.strangers import Strangers
 from tombs.shorten import Shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable
     from types import CodeType
-    from typing import Protocol
 
     from tombs.loader.cache import Cache, Entry
+    from tombs.loader.contracts import Enlisting, Graveyard
+    from tombs.loader.lost import Lost
     from tombs.loader.module import Vacate
-    from tombs.patterns import Patterns
-
-    class Allotted(Protocol):
-        """A registered module."""
-
-        base: int
-        image: Image
-
-    class Enlisting(Protocol):
-        """What registers known modules later than they load."""
-
-        @property
-        def awaits(self) -> bool:
-            """Whether there are some."""
-
-        def settle(self, end: float | None) -> int:
-            """Register them until that moment; gives how many are left."""
-
-    class Graveyard(Protocol):
-        """What populating asks of the graveyard."""
-
-        traps: Patterns  # names of functions whose first caller is waited for
-
-        def register(
-            self,
-            image: bytes | memoryview,
-            digest: bytes,
-            crc: int,
-            *,
-            late: bool,
-            deadline: float,
-        ) -> Allotted:
-            """Register a module, or find it registered."""
-
-        def enlist(
-            self, image: bytes | memoryview, digest: bytes, crc: int, flags: int, deadline: float
-        ) -> int:
-            """Register a module, or find it registered, and look at nothing of it."""
-
-        def record(self, at: int) -> Allotted:
-            """Give what was registered so."""
-
-        def note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> bool:
-            """Write down what isn't watched."""
-
-        def drop(self, digest: bytes, module: str, functions: int, reason: str) -> bool:
-            """Write down that a module was not recorded; True where it is the first."""
-
-        def pend(self, module: str, file: str, *, late: bool = False) -> int | None:
-            """Write down that a module will be registered later; None where that can't be."""
-
-        def settled(self, pending: int) -> None:
-            """Write down that it is registered."""
-
-        def unknown(self, slot: int) -> None:
-            """Mark a function that can't be watched."""
-
-        def doubt(self) -> None:
-            """Mark all functions that can't be watched any longer."""
-
-        def vacate(self, slot: int) -> None:
-            """Mark a function that was called."""
-
-        def others(self) -> tuple[Sequence[Allotted], Sequence[tuple[str, str]]] | None:
-            """Give what all processes have registered, and name and path of what they will."""
-
 
 DEADLINE = 1.0  # seconds that an import may wait for the lock
 
@@ -129,7 +63,7 @@ class Populator:
         self._shorten = shorten or Shorten()
         self.kept = Kept(open_cache, self._shorten, say)
         self.enlisting: Enlisting | None = None
-        self._lost = Lost(graveyard, self._shorten.path)
+        self._lost: Lost | None = None
         self._aside: list[Module] = []
         self._making: list[Module] = []  # taken from there and not populated yet
         self._waiting: list[tuple[Module, bytes, bytes, int]] = []
@@ -299,6 +233,7 @@ class Populator:
             How many modules are left.
         """
         end = None if seconds is None else time.monotonic() + seconds
+        left = self.enlisting.settle(end) if self.enlisting is not None else 0
         while self._aside and (end is None or time.monotonic() < end):
             try:
                 module = self._aside.pop()
@@ -319,8 +254,8 @@ class Populator:
                 raise
             finally:
                 self._making.remove(module)
-        left = self.enlisting.settle(end) if self.enlisting is not None else 0
-        self._lost.settle(last=patience > 0)
+        if self._lost is not None:
+            self._lost.settle(last=patience > 0)
         self._settle_waiting(patience)
         if self._elsewhere:
             self.graveyard.doubt()
@@ -375,6 +310,10 @@ class Populator:
 
     def lose(self, name: str, file: str, reason: str) -> None:
         """Note that a module which has run can't be registered; nothing of it is called dead."""
+        if self._lost is None:
+            from tombs.loader.lost import Lost  # noqa: PLC0415 - seldom needed
+
+            self._lost = Lost(self.graveyard, self._shorten.path)
         self._lost.add(name, file)
         self.unwatched(name, 0, reason)
 
@@ -393,8 +332,3 @@ class Populator:
         reason = self._shorten.text(reason)
         key = digest(f"unwatched {name}".encode("utf-8", "surrogatepass"))
         return self.graveyard.note(key, "unwatched", name, functions, reason)
-
-
-def failure(fault: Exception) -> str:
-    """Say why a module isn't watched, where we are at fault."""
-    return f"Tombs failed: {type(fault).__name__}: {fault}"

@@ -15,10 +15,9 @@ from marshal import dumps
 from sys import _getframe
 
 from tombs.loader.boundary import ours
-from tombs.loader.enlisted import Enlisted
+from tombs.loader.enlisted import REASON, Enlisted
 from tombs.loader.functions import find
 from tombs.loader.loader import caller_of
-from tombs.loader.lost import REASON
 from tombs.loader.module import imports, origin, place
 from tombs.loader.rewrite import rewrite
 
@@ -81,7 +80,7 @@ class Rewriting:
         self._namespace = namespace
         self._make_fallback = make_fallback
         self._wake = wake
-        self._modules = Enlisted(populator, wake)
+        self._modules = Enlisted(populator, wake, _marshalled)
 
     def start(self) -> bool:
         """Make the fallback known."""

@@ -24,6 +24,8 @@ LATE: Final = (
     "tombs.loader.cache",
     "tombs.loader.describe",
     "tombs.loader.functions",
+    "tombs.loader.lost",
+    "tombs.loader.pyc",
     "types",
 )
 _loaded: list[bool] = []
