@@ -33,13 +33,15 @@ def site(bench: Bench) -> dict[str, str]:
 
 
 def requests(bench: Bench) -> None:
-    """Measure requests in one process, and those that servers answer."""
+    """Measure requests in one process, which has served for a while, and those of servers."""
     where = site(bench)
     plain, watched = bench.plain(**where), bench.tombs(_DJANGO, **where)
     work = ("adminsite", str(bench.times(50, 30)))
     pairs = bench.compare(bench.times(9, 5), work, plain, watched)
     bench.add("requests.admin", PLAIN, Spread.of(pairs.noise("cpu")), "ratio")
     bench.add("requests.admin", TOMBS, pairs.spread("cpu"), "ratio", pairs.raw())
+    bench.add("requests.first", PLAIN, Spread.of(pairs.noise("first")), "ratio")
+    bench.add("requests.first", TOMBS, pairs.spread("first"), "ratio")
     _served(bench, plain, watched)
     for rival in RIVALS if bench.rivals else ():
         work = ("adminsite", "15" if rival.slow or bench.quick else "50")

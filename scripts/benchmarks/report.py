@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from benchmarks.results import Result
 
 _TITLES = {measure: row[0] for measure, row in TARGETS.items()} | {
+    "requests.first": "run: the first Django requests of a process, as many",
     "requests.gunicorn": "run: Django requests under gunicorn, two workers",
     "load.django.cold": "load: Django set-up, Tombs' cache empty",
     "start.command": "start-up by `tombs-run`, over plain",
