@@ -25,6 +25,7 @@ def row(fault: str, outcome: str, *tests: str) -> Fault:
 
 
 KILLED = "faults/test_killed.py::test_"
+AWAITING = "faults/test_awaiting.py::test_"
 FORKS = "faults/test_forks.py::test_"
 SIGNALS = "faults/test_signals.py::test_"
 EXITS = "faults/test_exits.py::test_"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.faults.outside import OUTSIDE
 from tests.faults.rows import (
+    AWAITING,
     EXITS,
     FILES,
     FORKS,
@@ -32,6 +33,27 @@ FAULTS = (
         "kill -9 at any moment of a start",
         "the next process of the run finds a whole graveyard or makes one",
         KILLED + "killed_at_any_moment_of_a_start",
+    ),
+    row(
+        "kill -9 between the import of a module and its registration",
+        "what was called of it is no tomb; of what was not called nothing is left",
+        AWAITING + "killed_before_anything_of_it_is_called",
+        AWAITING + "killed_as_soon_as_something_of_it_is_called",
+        AWAITING + "killed_beside_a_process_that_has_it",
+    ),
+    row(
+        "a fetch, a fork, an end, a signal's handler, the limit of recursion, as early as that",
+        "it is registered by then, or at once, or later; every call counts",
+        AWAITING + "who_asks_and_who_ends_finds_it_registered",
+        AWAITING + "a_child_has_it_registered",
+        AWAITING + "a_handler_calls_while_another_module_is_being_registered",
+        AWAITING + "a_first_call_at_the_limit_of_recursion",
+    ),
+    row(
+        "what is kept of a module can't be read when it is to be registered",
+        "it is made anew from the .pyc; where that is gone as well, nothing of it is called dead",
+        AWAITING + "all_descriptors_closed_before_it_was_read",
+        AWAITING + "nothing_of_it_can_be_read_any_more",
     ),
     row(
         "kill -9 of the process that serves, as another of its run starts",
