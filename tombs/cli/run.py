@@ -25,7 +25,6 @@ from tombs.checkup.program import locate
 from tombs.cli.entry import invoke
 from tombs.cli.environment import environment, inherited
 from tombs.cli.project import from_project
-from tombs.client.kept import compact
 from tombs.errors import ConfigError, TombsError
 from tombs.version import __version__
 
@@ -85,6 +84,8 @@ def start(words: tuple[str, ...], **flags: str | tuple[str, ...] | None) -> NoRe
     locate(words[0], os.environ.get("PATH"))
     environ = environment(settings, words, inherited())
     if settings.kept and settings.dir is not None:
+        from tombs.client.kept import compact  # noqa: PLC0415 - a fifth of all that is imported
+
         compact(settings.dir, environ["TOMBS_RUN"])
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
