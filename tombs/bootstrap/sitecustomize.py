@@ -21,7 +21,8 @@ def _start(os, sys):
                 % sys.executable
             )
         return
-    if os.environ.get("TOMBS_PYTHON", interpreter()) != interpreter():
+    own = interpreter()
+    if os.environ.get("TOMBS_PYTHON", own) != own:
         return
     import tombs
 

@@ -17,6 +17,7 @@ is killed before is missing: the count says "at least".
 from __future__ import annotations
 
 from _weakref import ref
+from mmap import MAP_PRIVATE, mmap
 from sys import _getframe
 from time import time
 
@@ -91,8 +92,8 @@ class History:
     """
 
     __slots__ = (
-        "_base", "_counted", "_fresh", "_returned", "_room", "_rows", "_tidying", "_turn", "_turns",
-        "codes", "stacks", "trapped",
+        "_base", "_counted", "_fresh", "_returned", "_room", "_rows", "_slots", "_tidying", "_turn",
+        "_turns", "codes", "stacks", "trapped",
     )  # fmt: skip
 
     def __init__(
@@ -101,8 +102,9 @@ class History:
         self._rows = rows
         self._base = created - 1
         self._turn = 1
-        self._turns = bytearray(len(rows) // WORDS)
-        self._counted = bytearray(len(rows) // WORDS)
+        self._slots = len(rows) // WORDS
+        self._turns = _nothing(self._slots)
+        self._counted = _nothing(self._slots)
         self._fresh: list[int] = []
         self._returned = returned
         self.codes: Codes | None = [] if codes else None
@@ -203,7 +205,15 @@ class History:
 
     def reborn(self) -> None:
         """Be another process, in a forked child: what the parent called is the parent's."""
-        self._turns = bytearray(len(self._turns))
-        self._counted = bytearray(len(self._counted))
+        self._turns = _nothing(self._slots)
+        self._counted = _nothing(self._slots)
         self._fresh = []
         self.stacks = []
+
+
+def _nothing(size: int) -> mmap:
+    """Give a 0 for each slot: of memory that isn't taken before a page of it is written to.
+
+    A bytearray is written to as it is made, and most programs use few of their slots.
+    """
+    return mmap(-1, size, MAP_PRIVATE)
