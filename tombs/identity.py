@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal would import enum
 import os
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER
+
+_NO_DESCRIPTOR = (1 << 31) - 1  # no process may have so many
 
 
 def is_main() -> bool:
@@ -13,7 +16,15 @@ def is_main() -> bool:
 
     if hasattr(_thread, "_is_main_interpreter"):  # 3.13
         return bool(_thread._is_main_interpreter())  # noqa: SLF001
-    name = "_xxsubinterpreters"  # what there was before
+    try:
+        # Before 3.13 nothing says it but this, which loads no library: what isn't the main thread
+        # of the main interpreter is turned away before the descriptor is looked at.
+        _signal.set_wakeup_fd(_NO_DESCRIPTOR)
+    except ValueError:
+        pass
+    except OSError:
+        return True
+    name = "_xxsubinterpreters"
     there = name in sys.modules
     interpreters = __import__(name)
     if not there:  # who imports it is to be noticed
