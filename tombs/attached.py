@@ -38,7 +38,8 @@ _AHEAD: Final = (
     *("tombs.loader.populate", "tombs.loader.monitoring", "tombs.loader.describe"),
     *("tombs.loader.loader", "tombs.loader.finder", "tombs.loader.reach", "tombs.loader.late"),
     *("tombs.loader.cache", "tombs.runtime.locks", "tombs.runtime.region"),
-    *("tombs.runtime.index", "tombs.runtime.graveyard", "tombs.runtime.background"),
+    *("tombs.runtime.index", "tombs.runtime.graveyard", "tombs.runtime.history"),
+    *("tombs.runtime.vacate", "tombs.runtime.background"),
     *("tombs.runtime.housekeeping", "tombs.runtime.server", "tombs.engines", "tombs.serving"),
     *("tombs.session", "tombs.process"),
 )

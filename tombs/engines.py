@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from tombs.loader.monitoring import Monitoring
+import sys
+
 from tombs.runtime.say import say
-from tombs.runtime.vacate import Fallback, Vacate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tombs.loader.monitoring import Monitoring
     from tombs.loader.namespace import Namespace
     from tombs.loader.populate import Populator
     from tombs.loader.rewriting import Rewriting
     from tombs.runtime.graveyard import Graveyard
+    from tombs.runtime.vacate import Vacate
 
 
 def start_engine(
@@ -35,7 +37,9 @@ def start_engine(
         pause: the program goes on after that; called now and then meanwhile.
     """
     populator.strangers.wanted = namespace.of_module
-    if wanted != "rewrite":
+    if wanted != "rewrite" and hasattr(sys, "monitoring"):
+        from tombs.loader.monitoring import Monitoring  # noqa: PLC0415 - this engine's alone
+
         monitoring = Monitoring(populator, namespace, wake, pause)
         if monitoring.start():
             populator.reported = True
@@ -44,7 +48,8 @@ def start_engine(
         if wanted == "monitoring":
             say("no tool identifier of sys.monitoring is free: the rewrite engine takes over")
     from tombs.loader import script, spawned  # noqa: PLC0415 - this engine's alone
-    from tombs.loader.rewriting import Rewriting  # noqa: PLC0415 - this engine's alone
+    from tombs.loader.rewriting import Rewriting  # noqa: PLC0415 - as above
+    from tombs.runtime.vacate import Fallback  # noqa: PLC0415 - as above
 
     rewriting = Rewriting(populator, namespace, Fallback, wake)
     rewriting.start()
@@ -57,6 +62,8 @@ def start_engine(
 
 def vacates(engine: str, graveyard: Graveyard) -> Callable[[], Vacate]:
     """Give what makes what marks the functions of one module."""
+    from tombs.runtime.vacate import Vacate  # noqa: PLC0415 - not where nothing is watched
+
     erase = None
     if engine == "rewrite":
         from tombs.loader import poke  # noqa: PLC0415 - this engine's alone

@@ -23,12 +23,10 @@ from tombs.engines import start_engine, vacates
 from tombs.identity import interpreter
 from tombs.loader.boundary import ours
 from tombs.loader.finder import Finder
-from tombs.loader.late import Late
-from tombs.loader.loaded import arm_loaded, first_of
+from tombs.loader.loaded import arm_loaded, first_of, look_for
 from tombs.loader.module import INTERPRETERS
 from tombs.loader.namespace import Namespace
 from tombs.loader.populate import Populator
-from tombs.patterns import Patterns
 from tombs.runtime import ending, forking, leaving, opening
 from tombs.runtime.background import Background
 from tombs.runtime.descriptors import held
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from tombs import config
     from tombs.address import Address
     from tombs.loader.cache import Cache
+    from tombs.loader.module import Module
     from tombs.runtime.vacate import Vacate
 
 _PATIENCE: Final = 2.0
@@ -125,7 +124,10 @@ class Session:
         self._undo += (self.graveyard.close, self._liveness.leave)
         self.graveyard.returned = settings.returned * 10**9
         self.graveyard.shorten = shorten.path
-        self.graveyard.traps = Patterns(settings.trap)
+        if settings.trap:
+            from tombs.patterns import Patterns  # noqa: PLC0415 - only where they are asked for
+
+            self.graveyard.traps = Patterns(settings.trap)
         cache = rundir.cache(settings.cache, directory, environ)
         self._populator = Populator(
             self.graveyard,
@@ -150,10 +152,11 @@ class Session:
         if settings.epoch:
             self._keep_epochs(settings.epoch)
         self._finder = Finder(namespace, self._engine)
-        self._late = Late(self._engine, self._populator)
+        found: list[tuple[Module, dict[str, object]]] = []
         self._unwatched = arm_loaded(
-            self._engine, namespace, self._populator, self._late.add, self._pause
+            self._engine, namespace, self._populator, found.append, self._pause
         )
+        self._late = look_for(found, self._engine, self._populator)
         if self._unwatched:
             say(f"not watched, since loaded before Tombs started: {first_of(self._unwatched)}")
         self._finder.install()
@@ -255,7 +258,7 @@ class Session:
             left = self._populator.settle(seconds, patience)
             # What was loaded before is unknown until called: nobody has to wait for it.
             room = patience if seconds is None else seconds - (time.monotonic() - began)
-            return left + self._late.work(room)
+            return left + (self._late.work(room) if self._late is not None else 0)
         finally:
             if held:
                 self._background.let_go()
@@ -264,7 +267,7 @@ class Session:
 
     def before_fork(self) -> None:
         """Put the thread out of the way: no lock of ours is to be held in the child."""
-        forking.load_ahead()
+        forking.load_ahead(self._engine.name)
         self._background.park()
         self.settle()  # or every child would do the same work
 

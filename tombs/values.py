@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tombs import address, lengths, patterns
+from tombs import address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,12 +139,16 @@ def cache_at(value: object, base: str) -> object:
 
 def length(text: str) -> int:
     """Read a length of time, in seconds."""
+    from tombs import lengths  # noqa: PLC0415 - only where a length is said
+
     number = whole(text)  # of seconds, as `to_environ` writes them
     return lengths.parse(text) // lengths.SECOND if number is None else number
 
 
 def pattern(text: str) -> str:
     """Read a pattern of dotted names."""
+    from tombs import patterns  # noqa: PLC0415 - only where a pattern is said
+
     fault = patterns.check(text)
     if fault or "#" in text:
         raise ValueError(fault or "is no pattern: functions of equal names are marked together")

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from tests.support_session import Program
-from tombs.loader.reach import LARGEST, Reach, namespace
+from tombs.loader.loaded import names_of
+from tombs.loader.reach import LARGEST, Reach
 
 SOURCE = """
 import functools
@@ -154,8 +155,8 @@ def test_a_lazy_module_is_not_loaded() -> None:
         def __getattribute__(self, name: str) -> object:
             raise SystemExit(name)
 
-    assert namespace(Lazy("lazy"))["__name__"] == "lazy"
-    assert namespace(object()) == {}
+    assert names_of(Lazy("lazy"))["__name__"] == "lazy"
+    assert names_of(object()) == {}
 
 
 needs_monitoring = pytest.mark.skipif(

@@ -122,8 +122,8 @@ def test_a_script_that_is_not_wanted_runs_untouched(tmp_path: Path, change: str,
 
 def test_a_script_that_could_not_be_armed_is_told(tmp_path: Path) -> None:
     """Where the constants stay as they were, `lost` is called: nothing is taken for dead."""
-    refuse = "script.replace_constants = lambda *_: False\n"
-    (tmp_path / "sitecustomize.py").write_text(SITE + refuse)
+    refuse = "from tombs.loader import poke\npoke.replace_constants = lambda *_: False\n"
+    (tmp_path / "sitecustomize.py").write_text(refuse + SITE)
     env = environment(PYTHONPATH=os.pathsep.join((str(tmp_path), ROOT)))
     done = started(tmp_path, env, APP + "import sitecustomize\nprint(sitecustomize.called)\n")
     assert (done.stdout, done.stderr) == ("['lost']\n", "")

@@ -32,7 +32,7 @@ class Enlisting(Protocol):
 class Graveyard(Protocol):
     """What populating asks of the graveyard."""
 
-    traps: Patterns  # names of functions whose first caller is waited for
+    traps: Patterns | None  # names of functions whose first caller is waited for
 
     def register(
         self,

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 import sys
 
-from tombs.loader.reach import namespace as names_of
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
+    from tombs.loader.late import Engine as Looks
+    from tombs.loader.late import Late
     from tombs.loader.module import Module
     from tombs.loader.namespace import Namespace
     from tombs.loader.populate import Populator
 
-    class Engine(Protocol):
+    class Engine(Looks, Protocol):
         """What arms modules."""
 
         @property
@@ -37,13 +37,15 @@ _FEW = 5
 # Between two pauses: what is written down of one takes 0.04 ms, and a fork may be waiting.
 _TOGETHER = 20
 _LOOKED_AT = 500
+_MODULE = type(sys)
+_names_of_module: Any = vars(_MODULE)["__dict__"].__get__
 
 
 def arm_loaded(
     engine: Engine,
     namespace: Namespace,
     populator: Populator,
-    found: Callable[[Module, dict[str, object]], object],
+    found: Callable[[tuple[Module, dict[str, object]]], object],
     pause: Callable[[], object],
 ) -> list[str]:
     """Arm the wanted modules that are loaded already.
@@ -52,7 +54,7 @@ def arm_loaded(
         engine: arms them.
         namespace: says which are wanted.
         populator: notes those that can't be watched.
-        found: is given each that is armed, with its namespace.
+        found: is given each that is armed, and its namespace.
         pause: called now and then, between two modules.
 
     Returns:
@@ -82,7 +84,7 @@ def arm_loaded(
         armed = engine.arm_late(name, os.path.abspath(file))
         if armed is not None:
             for one in armed:
-                found(one, names)
+                found((one, names))
             together += 1 / _TOGETHER
         elif (
             populator.unwatched(name, 0, "was loaded before watching began")
@@ -92,6 +94,15 @@ def arm_loaded(
     return sorted(unwatched)
 
 
+def names_of(module: object) -> dict[str, object]:
+    """Give a module's namespace; an empty one for what is no module.
+
+    Without asking the module: a lazy one would load itself.
+    """
+    found: dict[str, object] = _names_of_module(module) if issubclass(type(module), _MODULE) else {}
+    return found or {}
+
+
 def _name(listed: str, names: dict[str, object]) -> str:
     """Name a module: `-m pkg.mod` is pkg.mod, and no other goes by a name that it bears."""
     if listed == "__main__":
@@ -99,6 +110,26 @@ def _name(listed: str, names: dict[str, object]) -> str:
         if type(name) is str:
             return name
     return listed
+
+
+def look_for(
+    found: list[tuple[Module, dict[str, object]]], engine: Engine, populator: Populator
+) -> Late | None:
+    """Have the functions of these modules looked for, a little at a time.
+
+    Returns:
+        The work; None where there is none.
+    """
+    if not found:
+        for _ in engine.looked():
+            pass
+        return None
+    from tombs.loader.late import Late  # noqa: PLC0415 - only where Tombs comes late
+
+    late = Late(engine, populator)
+    for module, names in found:
+        late.add(module, names)
+    return late
 
 
 def first_of(names: list[str]) -> str:

@@ -85,7 +85,7 @@ class Populator:
         return Module(name, code, self.make_vacate(), late=late, file=file)
 
     def set_aside(self, module: Module) -> bool:
-        """Have a module populated later: or now, where it can't be said that it waits.
+        """Have a module populated later; now, where its callers matter or it can't be said to wait.
 
         Returns:
             Whether it is the only one: then somebody is to be woken, and else awake already.
@@ -94,7 +94,7 @@ class Populator:
         # sys.modules must not find it changing.
         from tombs.loader import describe  # noqa: F401, PLC0415 - not where all is known
 
-        if not self.graveyard.traps.reach(module.name):  # else nobody would see who calls
+        if not ((traps := self.graveyard.traps) and traps.reach(module.name)):
             module.pending = self.graveyard.pend(module.name, self._shorten.path(module.file))
         if module.pending is None:
             self.populate(module)

@@ -37,17 +37,7 @@ _MODULE = type(sys)
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 _names_of_class: Any = type.__dict__["__dict__"].__get__
 _base_of: Any = type.__dict__["__base__"].__get__
-_names_of_module: Any = vars(_MODULE)["__dict__"].__get__
 _FLAT: Final = frozenset({int, str, bytes, bool, float, complex, type(None), _MODULE, _CODE})
-
-
-def namespace(module: object) -> dict[str, object]:
-    """Give a module's namespace; an empty one for what is no module.
-
-    Without asking the module: a lazy one would load itself.
-    """
-    found: dict[str, object] = _names_of_module(module) if issubclass(type(module), _MODULE) else {}
-    return found or {}
 
 
 class Reach:

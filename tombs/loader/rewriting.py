@@ -19,7 +19,6 @@ from tombs.loader.enlisted import REASON, Enlisted
 from tombs.loader.functions import find
 from tombs.loader.loader import caller_of
 from tombs.loader.module import imports, origin, place
-from tombs.loader.rewrite import rewrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -243,6 +242,8 @@ def _recompiled(code: CodeType) -> bool:
 
 def _rewritten(code: CodeType) -> tuple[CodeType, list[int]]:
     """Rewrite a module's code; the functions that could not be are told by their indexes."""
+    from tombs.loader.rewrite import rewrite  # noqa: PLC0415 - not where nothing is watched
+
     functions, _ = find(code)
     return rewrite(code, dict(zip(map(id, functions), numbers())))
 

@@ -16,14 +16,13 @@ from __future__ import annotations
 import os
 import sys
 
-from tombs.loader.poke import can_replace, replace_constants
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
     Arm = Callable[[CodeType, dict[str, object]], CodeType | None]
+    Replace = Callable[[CodeType, dict[int, CodeType]], bool]
 
 _CODE = type((lambda: None).__code__)
 
@@ -42,11 +41,15 @@ def watch_script(arm: Arm, lost: Callable[[], None] | None = None) -> bool:
         Whether a script is waited for: not with -c, -m, or a program typed in, not where somebody
         profiles already, and not where constants can't be replaced.
     """
-    if not _is_a_file() or sys.getprofile() is not None or not can_replace():
+    if not _is_a_file() or sys.getprofile() is not None:
         return False
     if "__file__" in vars(sys.modules["__main__"]):  # it runs already
         return False
-    sys.setprofile(_Watch(arm, lost))
+    from tombs.loader import poke  # noqa: PLC0415 - only where there is a script
+
+    if not poke.can_replace():
+        return False
+    sys.setprofile(_Watch(arm, lost, poke.replace_constants))
     return True
 
 
@@ -65,11 +68,12 @@ def _is_a_file() -> bool:
 class _Watch:
     """A profile function that waits for one frame."""
 
-    __slots__ = ("_arm", "_globals", "_lost")
+    __slots__ = ("_arm", "_globals", "_lost", "_replace")
 
-    def __init__(self, arm: Arm, lost: Callable[[], None] | None) -> None:
+    def __init__(self, arm: Arm, lost: Callable[[], None] | None, replace: Replace) -> None:
         self._arm = arm
         self._lost = lost
+        self._replace = replace
         self._globals: dict[str, object] = vars(sys.modules["__main__"])
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
@@ -95,5 +99,5 @@ class _Watch:
         new = {
             at: new for at, (old, new) in enumerate(pairs) if type(new) is _CODE and new is not old
         }
-        if not replace_constants(code, new) and self._lost is not None:
+        if not self._replace(code, new) and self._lost is not None:
             self._lost()

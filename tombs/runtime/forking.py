@@ -26,17 +26,24 @@ LATE: Final = (
     "tombs.loader.functions",
     "tombs.loader.lost",
     "tombs.loader.pyc",
+    "tombs.runtime.history",
+    "tombs.runtime.vacate",
     "types",
 )
+LATE_OF: Final = {"rewrite": ("tombs.loader.poke", "tombs.loader.rewrite")}
 _loaded: list[bool] = []
 
 
-def load_ahead() -> None:
-    """Import what was put off; after the first time it does nothing."""
+def load_ahead(engine: str) -> None:
+    """Import what was put off; after the first time it does nothing.
+
+    Args:
+        engine: the name of the one at work.
+    """
     if _loaded:
         return
     _loaded.append(True)
-    for name in LATE:
+    for name in (*LATE, *LATE_OF.get(engine, ())):
         try:  # noqa: SIM105 - contextlib is an import that costs the program
             __import__(name)
         except ImportError:  # it will be missed, and told, where it is needed

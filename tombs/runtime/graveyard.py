@@ -14,9 +14,7 @@ import errno
 
 from tombs import layout, streams
 from tombs.block import encode, image_count
-from tombs.patterns import Patterns
 from tombs.runtime import watching
-from tombs.runtime.history import WORDS, History
 from tombs.runtime.index import Index, Record
 from tombs.runtime.served import Served
 from tombs.wire import quote
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from ctypes import Array, c_uint8
     from typing import Final
 
+    from tombs.patterns import Patterns
+    from tombs.runtime.history import History
     from tombs.runtime.locks import FileLock
     from tombs.runtime.region import Region
 
@@ -77,7 +77,7 @@ class Graveyard:
         self.epochs = False  # whether functions will be armed again
         self.shorten: Callable[[str], str] = str  # makes a path what is written down
         self.returned = 0  # nanoseconds after which a call is worth its stack
-        self.traps = Patterns()  # names whose first caller is waited for
+        self.traps: Patterns | None = None  # names whose first caller is waited for
 
     @property
     def path(self) -> str:
@@ -102,6 +102,8 @@ class Graveyard:
     def history(self) -> History:
         """The rows of when functions were called, laid over the mapping as the markers are."""
         if self._history is None:
+            from tombs.runtime.history import WORDS, History  # noqa: PLC0415 - as for the markers
+
             region = self.region
             rows = streams.kind("I") * (WORDS * region.slots)
             self._history = History(
