@@ -22,6 +22,7 @@ FLOORS = {
     "tombs.errors": 0,
     "tombs.version": 0,
     "tombs.address": 1,
+    "tombs.ahead": 1,
     "tombs.block": 1,
     "tombs.identity": 1,
     "tombs.layout": 1,

@@ -65,6 +65,9 @@ def start(namespace: Iterable[str] | str | None = None, **settings: object) -> S
     collecting = gc.isenabled()
     gc.disable()
     try:
+        from tombs import ahead  # noqa: PLC0415 - as above
+
+        ahead.load(ahead.START)
         from tombs.process import begin_with  # noqa: PLC0415 - as above
 
         return begin_with(os.environ, settings) or Off()
