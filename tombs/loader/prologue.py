@@ -28,7 +28,7 @@ _LOAD_CONST = opmap["LOAD_CONST"]
 _LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
 _POP_TOP = opmap["POP_TOP"]
 _RESUME = opmap["RESUME"]
-_SMALL = 256  # arguments below fit into one unit
+_SMALL = 64  # arguments below are what nearly all functions have, and fit into one unit
 _NOWHERE = 0x80 | 15 << 3  # | units - 1
 
 
@@ -59,7 +59,7 @@ class Prologue:
         self.call = call
         # What most functions need, made once: the halves of the call where an argument fits into
         # one unit, instructions and line table until the body begins.
-        self.names = [self._name(name) for name in range(_SMALL >> 1)]
+        self.names = [self._name(name) for name in range(_SMALL)]
         self.consts = [self._const(const) for const in range(_SMALL)]
         self.starts = [begin + name for name in self.names]
         self.lines = no_location(len(self.names[0] + self.consts[0]) >> 1)
