@@ -20,7 +20,7 @@ built beforehand.
 
 from __future__ import annotations
 
-import struct
+import _struct as struct  # struct itself would be a module more
 from _bisect import bisect_left
 
 TYPE_CHECKING = False

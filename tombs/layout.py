@@ -51,7 +51,7 @@ Field by field:
 
 from __future__ import annotations
 
-import struct
+import _struct as struct  # struct itself would be a module more
 
 MAGIC = b"TOMBS\r\n\x1a"
 VERSION = 2

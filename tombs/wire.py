@@ -7,7 +7,9 @@ the `function` format is cut out of the rendered line, so that a graveyard need 
 
 from __future__ import annotations
 
-from tombs.tomb import Tomb
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tombs.tomb import Tomb
 
 FORMATS = ("json", "function")
 
@@ -87,6 +89,8 @@ def parse(text: bytes | str) -> Tomb:
         ValueError: the line is no tomb.
     """
     import json  # noqa: PLC0415 - readers only: an application never pays for it
+
+    from tombs.tomb import Tomb  # noqa: PLC0415 - as above
 
     value = json.loads(text)
     try:

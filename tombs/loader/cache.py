@@ -25,8 +25,8 @@ and where one reads says nothing to the file.
 
 from __future__ import annotations
 
+import _struct as struct  # struct itself would be a module more
 import os
-import struct
 import sys
 from _imp import source_hash
 from binascii import crc32

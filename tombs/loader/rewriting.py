@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-from itertools import count as numbers
 from marshal import dumps
 from sys import _getframe
 
@@ -245,7 +244,7 @@ def _rewritten(code: CodeType) -> tuple[CodeType, list[int]]:
     from tombs.loader.rewrite import rewrite  # noqa: PLC0415 - not where nothing is watched
 
     functions, _ = find(code)
-    return rewrite(code, dict(zip(map(id, functions), numbers())))
+    return rewrite(code, dict(zip(map(id, functions), range(len(functions)), strict=True)))
 
 
 def _marshalled(code: CodeType) -> bytes:

@@ -36,8 +36,8 @@ Rules:
 from __future__ import annotations
 
 import _socket
+import _struct as struct  # struct itself would be a module more
 import errno
-import struct
 from _operator import _compare_digest  # hmac.compare_digest, without what hmac imports
 from select import POLLIN, POLLOUT
 

@@ -8,10 +8,10 @@ kills a program with SIGBUS.
 
 from __future__ import annotations
 
+import _struct as struct  # struct itself would be a module more
 import errno
 import fcntl
 import os
-import struct
 import sys
 from mmap import MAP_SHARED, PROT_READ, PROT_WRITE, mmap
 

@@ -13,10 +13,10 @@ connect.
 from __future__ import annotations
 
 import _socket
+import _struct as struct  # struct itself would be a module more
 import errno
 import os
 import stat
-import struct
 import sys
 
 from tombs.errors import ServerError
