@@ -30,15 +30,18 @@ START: Final = (
     *("tombs.config", "tombs.identity", "tombs.streams", "tombs.runtime.say", "tombs.engines"),
     *("tombs.loader.boundary", "tombs.loader.loader", "tombs.loader.functions"),
     *("tombs.loader.module", "tombs.loader.finder", "tombs.loader.loaded"),
-    *("tombs.loader.namespace", "tombs.block", "tombs.loader.strangers", "tombs.shorten"),
-    *("tombs.loader.populate", "tombs.runtime.originals", "tombs.runtime.descriptors"),
-    *("tombs.runtime.locks", "tombs.runtime.ending", "tombs.runtime.forking"),
+    *("tombs.loader.namespace", "tombs.block", "tombs.loader.strangers", "tombs.loader.kept"),
+    *("tombs.shorten", "tombs.loader.populate", "tombs.loader.enlisted"),
+    *("tombs.runtime.originals", "tombs.runtime.descriptors", "tombs.runtime.locks"),
+    *("tombs.runtime.ending", "tombs.runtime.forking"),
     *("tombs.runtime.leaving", "tombs.layout", "tombs.runtime.watching", "tombs.snapshot"),
     *("tombs.runtime.index", "tombs.runtime.served", "tombs.runtime.graveyard"),
-    *("tombs.runtime.region", "tombs.runtime.opening", "tombs.runtime.hush"),
-    *("tombs.runtime.recursive", "tombs.runtime.waker", "tombs.runtime.background"),
+    *("tombs.runtime.region", "tombs.runtime.opening", "tombs.runtime.recursive"),
+    *("tombs.runtime.waker", "tombs.runtime.background"),
     *("tombs.runtime.housekeeping", "tombs.serving", "tombs.session", "tombs.process"),
 )
+MONITORING: Final = ("tombs.loader.interrupts", "tombs.loader.monitoring")
+REWRITING: Final = ("tombs.loader.rewriting", "tombs.runtime.vacate")
 SERVING: Final = (
     *("tombs.changes", "tombs.runtime.mapped", "tombs.runtime.sockets"),
     *("tombs.runtime.conversation", "tombs.runtime.server"),
@@ -52,7 +55,8 @@ def load(names: Iterable[str]) -> None:
         names: which; what they need first.
     """
     package = sys.modules["tombs"]
-    if _thread._count() or type(package.__loader__) is not SourceFileLoader:  # noqa: SLF001
+    loader = getattr(package.__spec__, "loader", None)
+    if _thread._count() or type(loader) is not SourceFileLoader:  # noqa: SLF001
         return
     for name in names:
         if name not in sys.modules and not _load(package.__path__[0], name):

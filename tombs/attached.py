@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 
+from tombs.ahead import MONITORING, SERVING, START
 from tombs.runtime.originals import original
 from tombs.runtime.say import divert
 
@@ -31,17 +32,10 @@ _PATIENCE: Final = 5.0
 _PAUSE: Final = 2  # milliseconds
 # What a start imports, the small before what needs them, so that no step is long.
 _AHEAD: Final = (
-    *("mmap", "fcntl", "select", "_socket", "struct", "marshal", "gc", "atexit", "binascii"),
-    *("_blake2", "opcode", "types", "ctypes", "tombs.errors", "tombs.address", "tombs.wire"),
-    *("tombs.config", "tombs.layout", "tombs.block", "tombs.snapshot", "tombs.rundir"),
-    *("tombs.loader.boundary", "tombs.loader.functions", "tombs.loader.module"),
-    *("tombs.loader.populate", "tombs.loader.monitoring", "tombs.loader.describe"),
-    *("tombs.loader.loader", "tombs.loader.finder", "tombs.loader.reach", "tombs.loader.late"),
-    *("tombs.loader.cache", "tombs.runtime.locks", "tombs.runtime.region"),
-    *("tombs.runtime.index", "tombs.runtime.graveyard", "tombs.runtime.history"),
-    *("tombs.runtime.vacate", "tombs.runtime.background"),
-    *("tombs.runtime.housekeeping", "tombs.runtime.server", "tombs.engines", "tombs.serving"),
-    *("tombs.session", "tombs.process"),
+    *("mmap", "fcntl", "select", "_socket", "_struct", "marshal", "gc", "atexit", "binascii"),
+    *("_blake2", "opcode", "types", "ctypes", *START[:-2], *MONITORING, *SERVING),
+    *("tombs.loader.describe", "tombs.loader.reach", "tombs.loader.late", "tombs.loader.cache"),
+    *("tombs.runtime.history", "tombs.runtime.vacate", *START[-2:]),
 )
 _one_at_a_time = original("_thread", "allocate_lock")()
 _step = original("_thread", "allocate_lock")()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from tombs import ahead
 from tombs.runtime.say import say
 
 TYPE_CHECKING = False
@@ -38,6 +39,7 @@ def start_engine(
     """
     populator.strangers.wanted = namespace.of_module
     if wanted != "rewrite" and hasattr(sys, "monitoring"):
+        ahead.load(ahead.MONITORING)
         from tombs.loader.monitoring import Monitoring  # noqa: PLC0415 - this engine's alone
 
         monitoring = Monitoring(populator, namespace, wake, pause)
@@ -47,6 +49,7 @@ def start_engine(
             return monitoring
         if wanted == "monitoring":
             say("no tool identifier of sys.monitoring is free: the rewrite engine takes over")
+    ahead.load(ahead.REWRITING)
     from tombs.loader import script, spawned  # noqa: PLC0415 - this engine's alone
     from tombs.loader.rewriting import Rewriting  # noqa: PLC0415 - as above
     from tombs.runtime.vacate import Fallback  # noqa: PLC0415 - as above

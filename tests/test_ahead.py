@@ -1,0 +1,165 @@
+"""What a start loads: these modules and no others, past the search, and as an import makes them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import ROOT, environment, python
+from tests.support_runs import short_directory
+from tombs.ahead import MONITORING, REWRITING, SERVING, START
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEARCHED = {"tombs", "tombs.version", "tombs.ahead", "tombs.loader", "tombs.runtime"}
+# With -c there may be a script that a parent spawned this process for.
+OF_ENGINE = {"monitoring": {*MONITORING}, "rewrite": {*REWRITING, "tombs.loader.spawned"}}
+SHOW = (
+    "import json, sys\n"
+    "def shown(name):\n"
+    "    module = sys.modules[name]\n"
+    "    spec, (parent, _, last) = module.__spec__, name.rpartition('.')\n"
+    "    return [module.__name__, module.__file__, module.__package__, module.__doc__,\n"
+    "        getattr(module, '__cached__', None), spec.name, spec.origin, spec.cached,\n"
+    "        spec.parent, spec.has_location, spec.submodule_search_locations, spec.loader_state,\n"
+    "        type(spec.loader).__qualname__, spec.loader.name, spec.loader.path,\n"
+    "        module.__loader__ is spec.loader, getattr(sys.modules[parent], last) is module,\n"
+    "        sorted(vars(module))]\n"
+    "print(json.dumps([shown(name) for name in names]))\n"
+)
+
+
+@pytest.fixture(params=["rewrite", "monitoring"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Give each engine that there is on this Python."""
+    if request.param == "monitoring" and not hasattr(sys, "monitoring"):
+        pytest.skip("this Python has no monitoring")
+    return str(request.param)
+
+
+@pytest.fixture
+def env() -> Iterator[dict[str, str]]:
+    """Give an environment with a run directory of its own, in which there can be a socket."""
+    with short_directory() as directory:
+        yield environment(TOMBS_DIR=str(directory))
+
+
+def of_tombs(names: list[str]) -> set[str]:
+    """Give those that are of the package."""
+    return {name for name in names if name.partition(".")[0] == "tombs"}
+
+
+def start(engine: str) -> str:
+    """Write a program that starts Tombs and has nothing to watch."""
+    return (
+        f"handle = tombs.start(namespace=['nothing_of_that_name'], engine={engine!r})\n"
+        f"assert handle.engine == {engine!r} and handle.address\n"
+    )
+
+
+def test_a_start_loads_these_modules_and_no_others(engine: str, env: dict[str, str]) -> None:
+    """What somebody needs seldom, or with the first module, is loaded then."""
+    program = (
+        "import sys, tombs, tombs.ahead\ntombs.ahead.load = lambda names: None\n"
+        f"{start(engine)}print(*sys.modules)\n"
+    )
+    done = python(["-c", program], env, check=True)
+    expected = {*SEARCHED, *START, *SERVING, *OF_ENGINE[engine]}
+    assert of_tombs(done.stdout.split()) == expected
+
+
+def test_a_start_searches_for_none_of_them(engine: str, env: dict[str, str]) -> None:
+    """The lists are whole and in order: what isn't would be imported by who needs it."""
+    done = python(["-X", "importtime", "-c", f"import tombs\n{start(engine)}"], env, check=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    searched = of_tombs([line.rpartition("|")[2].strip() for line in lines])
+    assert searched == SEARCHED | (OF_ENGINE[engine] - {*MONITORING, *REWRITING})
+
+
+def test_modules_are_as_an_import_makes_them() -> None:
+    """Names, files, specs, loaders, and where they are found: nothing tells the two apart."""
+    names = (*START, *SERVING)
+    ways = (
+        "import tombs.ahead; tombs.ahead.load(names)",
+        "for name in names: __import__(name)",
+    )
+    shown = [
+        json.loads(python(["-c", f"names = {names}\n{way}\n{SHOW}"], check=True).stdout)
+        for way in ways
+    ]
+    assert [row[0] for row in shown[0]] == list(names)
+    assert shown[0] == shown[1]
+
+
+WAITING = """
+import _thread
+begun, ended = _thread.allocate_lock(), _thread.allocate_lock()
+def wait():
+    begun.release()
+    ended.acquire()
+begun.acquire(), ended.acquire()
+_thread.start_new_thread(wait, ())
+begun.acquire()
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [WAITING, "tombs.__spec__.loader = object()"],
+    ids=["another thread", "no plain files"],
+)
+def test_it_is_left_to_imports(before: str) -> None:
+    """No other thread meets a module half loaded; a package in an archive has no files."""
+    program = f"import sys, tombs\n{before}\nfrom tombs import ahead\nahead.load(ahead.START)\n"
+    done = python(["-c", f"{program}print(*sys.modules)"], stdin="", check=True)
+    assert of_tombs(done.stdout.split()) == {"tombs", "tombs.version", "tombs.ahead"}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Give a copy of the package, which a Python in its directory finds first."""
+    shutil.copytree(
+        Path(ROOT, "tombs"), tmp_path / "tombs", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return tmp_path
+
+
+LOADS = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+from tombs import ahead
+try:
+    ahead.load(("tombs.errors", "tombs.runtime.say", "tombs.wire"))
+except BaseException as fault:
+    print(type(fault).__name__)
+there = {name for name in sys.modules if name.startswith("tombs.")}
+there -= {"tombs.ahead", "tombs.version"}
+print(*sorted(there), hasattr(sys.modules["tombs.runtime"], "say"))
+"""
+
+
+@pytest.mark.parametrize("fault", ["raise LookupError", "raise KeyboardInterrupt", "syntax error"])
+def test_a_module_that_fails_is_nowhere(copy: Path, fault: str) -> None:
+    """Whoever needs it imports it, and is told; what interrupts is nobody's to keep."""
+    (copy / "tombs" / "runtime" / "say.py").write_text(f"x = 1\n{fault}\n")
+    done = python(["-c", LOADS], environment(PYTHONPATH=""), cwd=copy, check=True)
+    *told, last = done.stdout.splitlines()
+    assert told == (["KeyboardInterrupt"] if "Keyboard" in fault else [])
+    assert last == "tombs.errors tombs.runtime False"
+
+
+def test_a_changed_source_is_compiled_anew(copy: Path) -> None:
+    """Its loader is the standard one: a .pyc of another source isn't run."""
+    env = environment(PYTHONPATH="", PYTHONDONTWRITEBYTECODE="")
+    show = LOADS + "print(sys.modules['tombs.errors'].__dict__.get('ANEW'))\n"
+    path = copy / "tombs" / "errors.py"
+    assert python(["-c", show], env, cwd=copy, check=True).stdout.endswith("\nNone\n")
+    path.write_text(path.read_text() + "ANEW = 'anew'\n")
+    assert python(["-c", show], env, cwd=copy, check=True).stdout.endswith("\nanew\n")
+    assert list(path.parent.joinpath("__pycache__").glob("errors.*.pyc"))
