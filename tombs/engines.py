@@ -50,16 +50,21 @@ def start_engine(
         if wanted == "monitoring":
             say("no tool identifier of sys.monitoring is free: the rewrite engine takes over")
     ahead.load(ahead.REWRITING)
-    from tombs.loader import script, spawned  # noqa: PLC0415 - this engine's alone
-    from tombs.loader.rewriting import Rewriting  # noqa: PLC0415 - as above
+    from tombs.loader.rewriting import Rewriting  # noqa: PLC0415 - this engine's alone
     from tombs.runtime.vacate import Fallback  # noqa: PLC0415 - as above
 
     rewriting = Rewriting(populator, namespace, Fallback, wake)
     rewriting.start()
     undo.append(rewriting.stop)
-    if script.watch_script(rewriting.arm_script, rewriting.lose_script):
-        undo.append(script.forget_script)
-    spawned.watch_spawned(rewriting.arm_spawned)
+    if sys.argv[:1] in (["-c"], ["-m"]):  # no script, unless it is one's that spawned this process
+        from tombs.loader import spawned  # noqa: PLC0415 - as above
+
+        spawned.watch_spawned(rewriting.arm_spawned)
+    else:
+        from tombs.loader import script  # noqa: PLC0415 - as above
+
+        if script.watch_script(rewriting.arm_script, rewriting.lose_script):
+            undo.append(script.forget_script)
     return rewriting
 
 

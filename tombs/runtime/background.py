@@ -25,8 +25,6 @@ import os
 import time
 from select import POLLIN
 
-from tombs.runtime.hush import LAST as HUSH_LASTS
-from tombs.runtime.hush import Hush
 from tombs.runtime.originals import original
 from tombs.runtime.recursive import RecursiveLock
 from tombs.runtime.waker import Waker
@@ -35,6 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, Final, TypeVar
+
+    from tombs.runtime.hush import Hush
 
     T = TypeVar("T")
 
@@ -110,7 +110,7 @@ class Background:
         self._life: _Life | None = None
         self._started = self._stopped = False
         self._waker = Waker()
-        self._hush = Hush()
+        self._hush: Hush | None = None  # made with the first fork
         self._hushed = 0.0
         # Held during each step, and from `park` to `unpark`. Recursive: a handler of the program's
         # may fork while its thread is in `park`, and a finalizer while the background thread steps.
@@ -144,7 +144,7 @@ class Background:
                 return False
             life.gone.release()
         self._waker.close()
-        self._hush.lift()
+        self._warn_again()
         return True
 
     def wake(self) -> None:
@@ -170,8 +170,7 @@ class Background:
         life = self._life
         if life is not None and life.gone.locked():
             self._step.acquire(timeout=PATIENCE)
-            self._hush.put(len(_alive))
-            self._hushed = time.monotonic()
+            self._warn_not()
 
     def unpark(self) -> None:
         """Let it go on, in the parent."""
@@ -185,7 +184,7 @@ class Background:
         self._step = RecursiveLock()
         self._life = None
         _alive[:] = [life for life in _alive if life.pid == os.getpid()]
-        self._hush.lift()
+        self._warn_again()
         self._waker.close()
         for duty in tuple(self._duties):
             self._guard(duty, duty.reborn)
@@ -197,6 +196,20 @@ class Background:
                 self._launch()
             except (RuntimeError, OSError) as fault:
                 self._tell(f"no background thread in process {os.getpid()}: {fault}")
+
+    def _warn_not(self) -> None:
+        if self._hush is None:
+            try:  # tombs.runtime.forking has imported it, where that can be done
+                from tombs.runtime.hush import Hush  # noqa: PLC0415 - most programs never fork
+            except ImportError:
+                return
+            self._hush = Hush()
+        self._hush.put(len(_alive))
+        self._hushed = time.monotonic()
+
+    def _warn_again(self) -> None:
+        if self._hush is not None:
+            self._hush.lift()
 
     def _launch(self) -> None:
         self._life = life = _Life(self._allocate_lock)
@@ -240,8 +253,8 @@ class Background:
                 for fd, events in self._guard(duty, duty.watch) or ():
                     owners[fd] = duty
                     poller.register(fd, events)
-            if self._hush and time.monotonic() > self._hushed + HUSH_LASTS:
-                self._hush.lift()
+            if self._hush and time.monotonic() > self._hushed + self._hush.lasts:
+                self._warn_again()
             lost = self._waker.lost()
         if lost:
             self._poll().poll(_LOST)

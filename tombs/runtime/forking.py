@@ -27,6 +27,7 @@ LATE: Final = (
     "tombs.loader.lost",
     "tombs.loader.pyc",
     "tombs.runtime.history",
+    "tombs.runtime.hush",
     "tombs.runtime.vacate",
     "types",
 )

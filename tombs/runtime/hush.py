@@ -34,6 +34,7 @@ class Hush:
     """The filters, while they are in place."""
 
     __slots__ = ("_entries",)
+    lasts = LAST
 
     def __init__(self) -> None:
         self._entries: list[tuple[Any, ...]] = []
