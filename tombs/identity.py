@@ -8,6 +8,7 @@ import sys
 from _frozen_importlib_external import MAGIC_NUMBER
 
 _NO_DESCRIPTOR = (1 << 31) - 1  # no process may have so many
+_named: list[str] = []
 
 
 def is_main() -> bool:
@@ -38,9 +39,11 @@ def interpreter() -> str:
     Equal in every process whose code objects have the same layout and whose standard library is
     the same; a virtual environment has the identity of the Python that it was made from.
     """
-    tag = sys.implementation.cache_tag or sys.implementation.name
-    flags = getattr(sys, "abiflags", "")
-    return f"{tag}{flags}-{sys.hexversion:x}@{os.path.realpath(sys.base_prefix)}"
+    if not _named:
+        tag = sys.implementation.cache_tag or sys.implementation.name
+        flags = getattr(sys, "abiflags", "")
+        _named.append(f"{tag}{flags}-{sys.hexversion:x}@{os.path.realpath(sys.base_prefix)}")
+    return _named[0]
 
 
 def bytecode() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
+import tracemalloc
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,24 @@ def test_the_first_call_is_kept_and_the_last_one_follows(clock: Clock) -> None:
     history.touch(2)
     assert list(found[8:12]) == [1, 51, 0, 0]
     assert sum(found[:8]) + sum(found[12:]) == 0
+
+
+def test_slots_of_which_nothing_is_called_take_no_memory() -> None:
+    """A process has room for 65,536 functions, and calls some hundreds of them."""
+    found = rows(65_536)
+    tracemalloc.start()
+    try:
+        history = History(found, CREATED)
+        history.touch(0)
+        history.touch(65_535)
+        history.reborn()
+        taken_up, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken_up < 8192
+    history.touch(65_535)
+    history.fold()
+    assert found[-2] == 1
 
 
 def test_a_clock_that_was_set_back_changes_nothing(clock: Clock) -> None:
