@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tombs import address, ahead, rundir
+from tombs import address, rundir
 from tombs.errors import TombsError
 from tombs.runtime.locks import Leader
 from tombs.runtime.say import say
@@ -67,7 +67,6 @@ def _open(
     where = serving.address = address.parse(settings.socket or f"unix://{stem}{rundir.SOCKET}")
     if where is None:
         return
-    ahead.load(ahead.SERVING)
     from tombs.runtime import mapped, server  # noqa: PLC0415 - not where the socket is off
 
     serving.changes = mapped.changes

@@ -18,7 +18,7 @@ import os
 import sys
 import time
 
-from tombs import rundir
+from tombs import ahead, rundir
 from tombs.engines import start_engine, vacates
 from tombs.identity import interpreter
 from tombs.loader.boundary import ours
@@ -137,6 +137,8 @@ class Session:
             lambda: self._open_cache(cache),
             shorten,
         )
+        if settings.socket != "0":
+            ahead.load(ahead.SERVING)  # before an engine notices all that they do
         self._background = Background((), say)
         self._undo.append(self._stop_background)
         self._engine = start_engine(
