@@ -1,9 +1,10 @@
 """The monitoring engine: entries to functions, seen through sys.monitoring.
 
 Theory of operation. One PY_START event is asked for globally, and every code object answers DISABLE
-the first time it starts; from then on it runs as if nobody had ever looked (measured: 1.00). What
-starts is looked up by the file it comes from, its first line and its qualified name, in the image
-that lies in the graveyard.
+the first time it starts; from then on it runs as if nobody had ever looked (measured: 1.00; 1.015
+on 3.12, which takes superinstructions out of what is watched for good). What starts is looked up
+by the file it comes from, its first line and its qualified name, in the image that lies in the
+graveyard.
 
 Why not local events, armed for each function as its module loads? Measured on `import sympy`
 (15,000 functions, of which 300 are called): arming each took 1.12 of the plain import and 210 bytes
