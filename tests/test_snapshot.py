@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,10 @@ from tombs import layout
 from tombs.errors import GraveyardError
 from tombs.runtime.graveyard import Graveyard
 from tombs.snapshot import CHUNK, Snapshot, read
+from tombs.wire import function_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @pytest.fixture
@@ -78,6 +83,46 @@ def test_lines_come_in_large_pieces(tmp_path: Path) -> None:
     assert len(chunks) > 1
     assert all(len(chunk) >= CHUNK for chunk in chunks[:-1])
     assert b"".join(chunks).count(b"\n") == 8000
+
+
+@pytest.mark.parametrize("form", ["json", "function"])
+@pytest.mark.parametrize(
+    "called",
+    [
+        (),
+        range(700),
+        range(0, 700, 2),
+        range(1, 700, 7),
+        [255, 256, 511, 512, 699],
+        range(256),
+        range(256, 700),
+        range(1, 699),
+        [one for one in range(700) if one % 50],
+    ],
+)
+def test_the_lines_of_tombs_are_picked_out(
+    tmp_path: Path, form: str, called: Iterable[int]
+) -> None:
+    """Wherever the tombs are, their lines come in order, and no others."""
+    made = opened(tmp_path, slots=2000, strings=1 << 20)
+    source = "".join(f"def f{number}{'x' * (number % 9)}(): pass\n" for number in range(700))
+    for name in ("m", "n"):
+        register(made, source, name)
+    for slot in called:
+        made.markers[700 + slot] = layout.UNKNOWN if slot % 3 else layout.VACATED
+    image = read(made.path).modules[1][1]
+    lines = [bytes(image.line(at)) for at in range(700) if not made.markers[700 + at]]
+    first = [bytes(image.line(at)).replace(b"n.f", b"m.f") for at in range(700)]
+    wanted = [line if form == "json" else function_line(line) for line in first + lines]
+    assert b"".join(read(made.path).lines(form)).splitlines(keepends=True) == wanted
+    assert b"".join(made.lines(form)).splitlines(keepends=True) == wanted
+
+
+def test_the_lines_of_whole_modules_are_not_copied(graveyard: Graveyard) -> None:
+    """Where every function is a tomb, what is sent is what lies there."""
+    register(graveyard, "def one(): pass\ndef two(): pass\n", "whole")
+    kinds = [type(piece) for piece in graveyard.lines("json")]
+    assert kinds == [bytes, memoryview]  # of the first module one function was called
 
 
 def block_at(data: bytes) -> int:

@@ -245,7 +245,31 @@ class Image:
 
     def lines(self, first: int, beyond: int) -> memoryview:
         """Give the wire lines of a run of functions: one slice, nothing copied."""
+        if not first and beyond == self.count:
+            return self._lines  # no object more: who asks for all of them asks for many modules'
         return self._lines[self._line_at[first] : self._line_at[beyond]]
+
+    def picked(self, first: int, chosen: bytes) -> bytes:
+        """Copy the wire lines of some functions, a slice for each run of them.
+
+        Slices of bytes, not of the view: of a hundred thousand functions those would be so many
+        objects that a collection comes of it, in which the program has to wait.
+
+        Args:
+            first: the function from which on they are chosen.
+            chosen: for each a 1, or a 0.
+        """
+        count, ends = len(chosen), self._line_at
+        before = ends[first]
+        text = bytes(self.lines(first, first + count))
+        parts: list[bytes] = []
+        beyond = 0
+        while (at := chosen.find(1, beyond)) >= 0:
+            beyond = chosen.find(0, at)
+            if beyond < 0:
+                beyond = count
+            parts.append(text[ends[first + at] - before : ends[first + beyond] - before])
+        return b"".join(parts)
 
     def find(self, start: int, qualname: str) -> list[int]:
         """Give the indexes of the functions with this first line and qualified name."""

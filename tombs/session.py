@@ -36,6 +36,7 @@ from tombs.runtime.originals import original
 from tombs.runtime.say import say
 from tombs.serving import serve
 from tombs.shorten import Shorten
+from tombs.snapshot import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ class Session:
 
     # What the server sends
 
-    def lines(self, form: str) -> Iterator[bytes]:
+    def lines(self, form: str) -> Iterator[bytes | memoryview]:
         """Yield all tombs' wire lines, what had to wait registered before."""
         self.settle()
         return self.graveyard.lines(form)
@@ -334,9 +335,9 @@ class Session:
         try:
             if isinstance(target, int):
                 if self._first:
-                    ending.dump_to_descriptor(target, self.graveyard.lines(form))
+                    ending.dump_to_descriptor(target, joined(self.graveyard.lines(form)))
             elif target is not None and last:
-                ending.dump_to_path(target, self.graveyard.lines(form))
+                ending.dump_to_path(target, joined(self.graveyard.lines(form)))
         except OSError as fault:
             say(f"the dump to {target} failed: {fault.strerror}")
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 CHUNK: Final = 512 * 1024
-# Vacated and unknown are alike to who looks for tombs.
 # What is populated of a module that is in doubt.
 DOUBTED: Final = bytes((2,)) + bytes(range(1, 256))
-_NOT_TOMB: Final = bytes((0,)) + bytes((1,)) * 255
+# Vacated and unknown are alike to who looks for tombs.
+_TOMB: Final = bytes((1,)) + bytes(255)
+_STRETCH: Final = 256  # functions that are looked at in one go
+_ALL: Final = bytes((layout.POPULATED,)) * _STRETCH
 
 
 class Block:
@@ -113,38 +115,45 @@ def _spoiled(at: int, reason: str) -> GraveyardError:
     )
 
 
-def tomb_lines(modules: Iterable[tuple[Image, bytes]], form: str) -> Iterator[bytes]:
-    """Yield the wire lines of all tombs, in chunks of at least 512 KiB but for the last.
+def tomb_pieces(modules: Iterable[tuple[Image, bytes]], form: str) -> Iterator[bytes | memoryview]:
+    """Yield the wire lines of all tombs, in pieces of a module at the most.
 
-    Lines were rendered at registration, in the order of slots: a run of populated markers is one
-    slice.
+    Lines were rendered at registration, in the order of slots. Where all of a module's functions
+    are tombs, as in most modules of most programs, its lines are a piece as they lie there, of
+    which nothing is copied.
 
     Args:
         modules: each module's image and a copy of its markers.
         form: `json` or `function`.
     """
-    parts: list[memoryview | bytes] = []
-    size = 0
     for image, markers in modules:
-        flat = markers.translate(_NOT_TOMB)
-        first = flat.find(0)
-        while first >= 0:
-            beyond = flat.find(1, first)
-            if beyond < 0:
-                beyond = len(flat)
-            if form == "json":
-                part: memoryview | bytes = image.lines(first, beyond)
-            else:
-                part = b"".join(
-                    function_line(bytes(image.line(index))) for index in range(first, beyond)
-                )
-            parts.append(part)
-            size += len(part)
-            if size >= CHUNK:
-                yield b"".join(parts)
-                parts.clear()
-                size = 0
-            first = flat.find(0, beyond)
+        for first in range(0, len(markers), _STRETCH):
+            own = markers[first : first + _STRETCH]
+            if form == "json" and _ALL.startswith(own):
+                yield image.lines(first, first + len(own))
+            elif layout.POPULATED in own:
+                piece = image.picked(first, own.translate(_TOMB))
+                if form != "json":
+                    piece = b"".join(map(function_line, piece.splitlines(keepends=True)))
+                yield piece
+
+
+def tomb_lines(modules: Iterable[tuple[Image, bytes]], form: str) -> Iterator[bytes]:
+    """Yield the same in chunks of at least 512 KiB but for the last, for who writes to a file."""
+    return joined(tomb_pieces(modules, form))
+
+
+def joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Join pieces to chunks of at least 512 KiB but for the last."""
+    parts: list[bytes | memoryview] = []
+    size = 0
+    for piece in pieces:
+        parts.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            yield b"".join(parts)
+            parts.clear()
+            size = 0
     if parts:
         yield b"".join(parts)
 

@@ -22,8 +22,8 @@ from tests.support_server import (
     wait_until,
 )
 from tombs.address import Address
-from tombs.runtime import server, sockets
-from tombs.runtime.conversation import GATHER, LEAST, MOST, Limits
+from tombs.runtime import server
+from tombs.runtime.conversation import GATHER, SHARE, Limits
 from tombs.runtime.server import Server
 
 if TYPE_CHECKING:
@@ -235,30 +235,7 @@ def test_pieces_are_pulled_as_they_go(tmp_path: Path) -> None:
         wait_until(lambda: source.pulled >= 2)
         ask(running.address)  # a whole round later
         pulled = source.pulled - len(source.text) // source.piece - 1
-        assert pulled * source.piece < 4 * (MOST + GATHER)
-
-
-@pytest.mark.parametrize("piece", [100, 20_000, 1_000_000])
-@pytest.mark.parametrize("bite", [5000, 1 << 20])
-def test_writes_are_large(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, bite: int
-) -> None:
-    """None is smaller than 16 KiB but the last, however the pieces come and the client reads."""
-    sizes = []
-
-    class Watched(sockets._socket.socket):
-        def send(self, data: object, flags: int = 0, /) -> int:
-            sizes.append(super().send(data, flags))
-            return sizes[-1]
-
-    monkeypatch.setattr(sockets._socket, "socket", Watched)
-    source = Source(BIG, piece)
-    with serving(source, tmp_path / "s") as running, connect(running.address) as client:
-        client.sendall(b"tombs\n")
-        assert sum(len(got) for got in iter(lambda: client.recv(bite), b"")) == sum(sizes)
-    assert sum(sizes) == len(b"json:" + source.text)
-    assert min(sizes[:-1]) >= LEAST
-    assert max(sizes) <= MOST
+        assert pulled * source.piece < 4 * (SHARE + GATHER)
 
 
 def test_fault_of_the_source_ends_the_server_alone(tmp_path: Path) -> None:

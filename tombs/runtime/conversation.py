@@ -15,8 +15,13 @@ Rules:
   for (`events`) and until when (`due`). The moment is WAIT, within a write of an answer: while its
   reader keeps up, the write goes on in the system, where it needs no interpreter, and what would
   have taken many turns of the interpreter's lock takes one. For who follows changes there is none.
-- A piece of the answer is pulled when the piece before it is gone, so what is held for a client
-  has a bound.
+- What goes with one write is a share: SHARE, twice as much whenever all of it went at once, up to
+  MOST, and GATHER after a write that took long or went in part. So a client that keeps up costs the
+  program few turns of its interpreter's lock, one that doesn't keeps this thread from its duties no
+  longer than small writes do, and what is held for either has a bound.
+- Nothing is copied with the lock held that can go as it lies in the mapping; `sendmsg` copies it
+  without the lock. What can't is pulled for HOLD at a time; then the thread sleeps for PAUSE, as a
+  write is soon over, and a thread that waits for the lock isn't awake before it is taken again.
 - A write is of 16 KiB at least, unless it is the last: each costs the program a turn of its
   interpreter's lock.
 - The token is compared in a time that tells nothing of it. Who hasn't said it in time, or says
@@ -38,11 +43,13 @@ from __future__ import annotations
 import _socket
 import _struct as struct  # struct itself would be a module more
 import errno
+import time
 from _operator import _compare_digest  # hmac.compare_digest, without what hmac imports
 from select import POLLIN, POLLOUT
 
 from tombs.changes import BEAT
 from tombs.runtime import descriptors, sockets
+from tombs.runtime.originals import original
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,12 +73,18 @@ REQUEST_MOST: Final = 256
 REQUESTS: Final = (b"", b"tombs", b"tombs json", b"tombs function", b"graveyard")
 LEAST: Final = 16 * 1024
 GATHER: Final = 64 * 1024
-MOST: Final = 512 * 1024
+SHARE: Final = 512 * 1024
+MOST: Final = 4 * 1024 * 1024
+BUFFERS: Final = 512
+HOLD: Final = 0.0002
+PAUSE: Final = 0.0001
 WAIT: Final = 0.01
+SLOW: Final = 0.05
 POLL: Final = 0.25
 QUIET: Final = 5.0
 _CHANGES: Final = b"tombs changes"
 _READ_AWAY: Final = 1024 * 1024
+_sleep: Final = original("time", "sleep")
 _TIMEVAL: Final = struct.pack("@ll", 0, int(WAIT * 1e6))
 _FLAGS: Final = getattr(_socket, "MSG_NOSIGNAL", 0)
 _LATER: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
@@ -127,8 +140,8 @@ class Conversation:
 
     __slots__ = (
         "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_moved",
-        "_piece", "_read", "_refuse", "_request", "_sent", "_sock", "_source", "_state", "_stray",
-        "_token", "fd", "follows",
+        "_pieces", "_read", "_refuse", "_request", "_sent", "_share", "_size", "_sock", "_source",
+        "_state", "_stray", "_token", "fd", "follows",
     )  # fmt: skip
 
     def __init__(
@@ -152,9 +165,10 @@ class Conversation:
         self._stray = token is None and sock.family != _socket.AF_UNIX
         self._request = b""
         self._chunks: Iterator[bytes | memoryview] = iter(())
-        self._piece = memoryview(b"")
+        self._pieces: list[bytes | memoryview] = []  # what is to be sent next
+        self._size = self._sent = self._read = 0  # bytes in there, that went, that came for nothing
+        self._share = SHARE  # so many at once
         self._ended = self._deaf = False
-        self._sent = self._read = 0
         self._begun = self._moved = self._look = now
         self._refuse = refuse
         self.follows = False  # whether it has asked for changes, and gets them
@@ -221,7 +235,7 @@ class Conversation:
         if self._state != "over":
             self._state = "over"
             self._chunks = iter(())
-            self._piece = memoryview(b"")
+            self._pieces.clear()
             sockets.close(self._sock, self._held)
 
     def _hear(self, now: float) -> None:
@@ -264,7 +278,7 @@ class Conversation:
             self._chunks = self._source.lines(self._format)
         if self._sock.family == _socket.AF_UNIX:
             # Half of it, and what the system takes at once is 16 KiB at least, on macOS too.
-            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, MOST)
+            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SHARE)
         if not self.follows:
             self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _TIMEVAL)
             self._sock.setblocking(True)  # noqa: FBT003 - it takes no keyword
@@ -277,27 +291,68 @@ class Conversation:
         self._chunks = iter((refusal,)) if refusal else self._source.changes(resume)
 
     def _send(self, now: float) -> None:
-        if len(self._piece) < LEAST and not self._ended:
-            self._gather()
-        if self._piece:
-            sent = self._sock.send(self._piece[:MOST], _FLAGS)
-            self._piece = self._piece[sent:]
-            self._sent += sent
-            self._moved = now
-        if self._ended and not self._piece:
+        """Send what there is: a share and another, for a moment, to who takes them whole."""
+        while self._send_share(now) and time.monotonic() < now + WAIT and self._held.ok():
+            pass
+        if self._ended and not self._pieces:
             self._sock.setblocking(False)  # noqa: FBT003 - as above
             self._sock.shutdown(_socket.SHUT_WR)
             self._state = "leaving"
-        elif not self._piece and self.follows:
+        elif not self._pieces and self.follows:
             self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, LEAST)
             self._state = "waiting"
             self._look = now + POLL
 
+    def _send_share(self, now: float) -> bool:
+        """Send a share; gives whether all of it went at once, and there may be another."""
+        long = not self._ended and self._gather(GATHER if self.follows else self._share)
+        if not self._pieces:
+            return False
+        share, self._share = self._share, GATHER
+        size = min(self._size, share)
+        before = time.monotonic()
+        sent = self._sock.sendmsg(self._first(size), (), _FLAGS)
+        self._gone(sent)
+        self._moved = now
+        if long:
+            _sleep(PAUSE)  # else the lock is back before a thread that waits for it is awake
+        if sent < size or time.monotonic() - before > SLOW:
+            return False
+        self._share = min(share * 2, MOST)
+        return bool(self._pieces) or not self._ended
+
+    def _first(self, most: int) -> list[bytes | memoryview]:
+        """Give the first bytes of what is to be sent, and no more than so many."""
+        if self._size <= most:
+            return self._pieces
+        first: list[bytes | memoryview] = []
+        for piece in self._pieces:
+            first.append(piece if len(piece) <= most else memoryview(piece)[:most])
+            most -= len(piece)
+            if most <= 0:
+                break
+        return first
+
+    def _gone(self, size: int) -> None:
+        """Take away the first bytes of what is to be sent: they are."""
+        self._sent += size
+        self._size -= size
+        whole = 0
+        for piece in self._pieces:
+            if len(piece) > size:
+                break
+            size -= len(piece)
+            whole += 1
+        del self._pieces[:whole]
+        if size:
+            self._pieces[0] = memoryview(self._pieces[0])[size:]
+
     def _look_again(self, now: float) -> None:
-        self._gather()
-        if not self._piece and now - self._moved >= QUIET:
-            self._piece = memoryview(BEAT)
-        if self._piece:
+        self._gather(GATHER)
+        if not self._pieces and now - self._moved >= QUIET:
+            self._pieces.append(BEAT)
+            self._size = len(BEAT)
+        if self._pieces:
             self._state = "answering"
             self._begun = self._moved = now
             self._sent = 0
@@ -312,21 +367,27 @@ class Conversation:
             self.close()  # the second time, it is gone altogether
         self._deaf = not got
 
-    def _gather(self) -> None:
-        pieces: list[bytes | memoryview] = [self._piece] if self._piece else []
-        size = len(self._piece)
-        while size < GATHER:
+    def _gather(self, most: int) -> bool:
+        """Pull so many bytes, or what there is; gives whether it was ended for taking too long."""
+        until = time.monotonic() + HOLD
+        pieces = self._pieces
+        while self._size < most:
+            if len(pieces) >= BUFFERS:
+                if self._size >= GATHER:
+                    break
+                pieces[:] = [b"".join(pieces)]
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._ended = True
                 break
-            if not chunk and self.follows:
+            if chunk:
+                pieces.append(chunk)
+                self._size += len(chunk)
+            elif self.follows:
                 break
-            pieces.append(chunk)
-            size += len(chunk)
-        # Of the mapping a copy, so that a client that is slow doesn't hold on to it; what is bytes
-        # and alone is taken as it is.
-        self._piece = memoryview(b"".join(pieces))
+            if self._size >= LEAST and time.monotonic() > until:
+                return True
+        return False
 
     def _read_away(self) -> None:
         got = len(self._sock.recv(GATHER))

@@ -390,8 +390,8 @@ class Graveyard:
         self.lock.close()
         self.region.close()
 
-    def lines(self, form: str) -> Iterator[bytes]:
-        """Yield the wire lines of all tombs at this moment, in chunks of 512 KiB or more."""
+    def lines(self, form: str) -> Iterator[bytes | memoryview]:
+        """Yield the wire lines of all tombs at this moment, in pieces of a module at the most."""
         return self._served.lines(form)
 
     def raw(self) -> Iterator[bytes | memoryview]:

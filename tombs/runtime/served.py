@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tombs import layout
 from tombs.runtime.index import Index
-from tombs.snapshot import DOUBTED, place_of, tomb_lines
+from tombs.snapshot import DOUBTED, place_of, tomb_pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ class Served:
         self._region = region
         self._index = Index(region)
 
-    def lines(self, form: str) -> Iterator[bytes]:
-        """Yield the wire lines of all tombs at this moment, in chunks of 512 KiB or more."""
+    def lines(self, form: str) -> Iterator[bytes | memoryview]:
+        """Yield the wire lines of all tombs at this moment, in pieces of a module at the most."""
         index = self._index
         index.refresh()
         at = self._region.markers_at
         markers = self._region.map[at : at + index.next_slot]
         doubt = set(index.awaited())
-        return tomb_lines(((one.image, _of(one, markers, doubt)) for one in index.records), form)
+        return tomb_pieces(((one.image, _of(one, markers, doubt)) for one in index.records), form)
 
     def raw(self) -> Iterator[bytes | memoryview]:
         """Yield the file itself up to its last committed block, then the history, in chunks."""
