@@ -243,6 +243,25 @@ def test_who_is_killed_half_way_leaves_nothing(tmp_path: Path) -> None:
     assert told(graveyard) == [*NAMES, *[name.replace("m.", "o.", 1) for name in NAMES]]
 
 
+def test_what_is_settled_is_awaited_no_more(tmp_path: Path) -> None:
+    """A module is in doubt for as long as any process hasn't registered it, and again when asked."""
+    one, two = opened(tmp_path), opened(tmp_path)
+    flags = [yard.pend("m", "/srv/m.py") for yard in (one, two)]
+    other = one.pend("n", "/srv/n.py")
+    register(one)
+    for flag, tombs in ((flags[1], []), (flags[0], NAMES)):
+        assert told(one) == []
+        assert told(one) == []
+        assert flag is not None
+        one.settled(flag)
+        assert told(one) == tombs
+    for flag in (other, two.pend("n", "/srv/n.py", late=True)):
+        assert one.others() == (one._index.records, [("n", "/srv/n.py")])
+        assert flag is not None
+        one.settled(flag)
+    assert one.others() == (one._index.records, [])
+
+
 def test_both_formats_and_the_file_itself_are_served(graveyard: Graveyard) -> None:
     """What a server sends as the graveyard is the graveyard."""
     register(graveyard)

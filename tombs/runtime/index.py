@@ -45,6 +45,7 @@ class Index:
     __slots__ = (
         "_images",
         "_mark",
+        "_open",
         "_placed",
         "_places",
         "_records",
@@ -67,6 +68,7 @@ class Index:
         self.drops = 0
         self.stacks = 0  # how many there are
         self.pending: dict[bytes, list[int]] = {}  # by place, where the bytes lie that settle it
+        self._open: list[int] = []  # those of them that weren't set at the last look
         self._places: dict[bytes, list[Record]] = {}
         self._placed = 0
 
@@ -107,8 +109,12 @@ class Index:
             flag: where the byte lies that says it is settled.
             place: its module's name and path.
         """
-        self.pending.setdefault(place, []).append(flag)
+        self._pend(flag, place)
         self._mark = (self._region.words[layout.USED], self.next_slot)
+
+    def _pend(self, flag: int, place: bytes) -> None:
+        self.pending.setdefault(place, []).append(flag)
+        self._open.append(flag)
 
     def doubted(self, place: bytes, *, late: bool) -> bool:
         """Tell whether enough is written down of this place, of which nothing is registered.
@@ -124,7 +130,13 @@ class Index:
     def awaited(self) -> list[bytes]:
         """Give the places of what some process runs and hasn't registered."""
         settled = self._region.map
-        return [at for at, flags in self.pending.items() if not all(settled[one] for one in flags)]
+        self._open = [flag for flag in self._open if not settled[flag]]  # what is set stays so
+        return list(dict.fromkeys(map(self._place, self._open)))
+
+    def _place(self, flag: int) -> bytes:
+        view, start = self._region.view, flag - layout.SETTLED_AT
+        length = layout.BLOCK.unpack_from(view, start)[9]
+        return bytes(view[start + layout.BLOCK_SIZE : start + layout.BLOCK_SIZE + length])
 
     def refresh(self) -> None:
         """Take in what was committed since the last look."""
@@ -141,7 +153,7 @@ class Index:
                 self._images.append(block.at + layout.BLOCK_SIZE)
             elif block.kind == layout.PENDING:
                 flag = region.strings_at + block.at + layout.SETTLED_AT
-                self.pending.setdefault(bytes(block.data), []).append(flag)
+                self._pend(flag, bytes(block.data))
             elif block.kind == layout.STACK:
                 self.stacks += 1
             elif block.kind == layout.NOTE:
