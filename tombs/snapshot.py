@@ -324,7 +324,11 @@ def read(path: str) -> Snapshot:
             # claims.
             whole = os.fstat(file.fileno()).st_size
             size = min(fields[5] + fields[9], whole)
-            data = header + b"".join(_pieces(file.fileno(), layout.HEADER_SIZE, size))
+            at = max(layout.HEADER_SIZE, min(fields[5], size))
+            # First the blocks: where one says it is settled, all that was called is marked.
+            strings = b"".join(_pieces(file.fileno(), at, size))
+            markers = b"".join(_pieces(file.fileno(), layout.HEADER_SIZE, at))
+            data = header + markers + strings
             rows = history_of(header, whole)
             data += b"".join(_pieces(file.fileno(), *rows))
     except OSError as fault:

@@ -244,7 +244,7 @@ def test_who_is_killed_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_settled_is_awaited_no_more(tmp_path: Path) -> None:
-    """A module is in doubt for as long as any process hasn't registered it, and again when asked."""
+    """A module is in doubt until each process has registered it that was about to."""
     one, two = opened(tmp_path), opened(tmp_path)
     flags = [yard.pend("m", "/srv/m.py") for yard in (one, two)]
     other = one.pend("n", "/srv/n.py")

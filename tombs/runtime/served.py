@@ -33,26 +33,52 @@ class Served:
     def lines(self, form: str) -> Iterator[bytes | memoryview]:
         """Yield the wire lines of all tombs at this moment, in pieces of a module at the most."""
         index = self._index
-        index.refresh()
+        doubt = self._doubt()
         at = self._region.markers_at
         markers = self._region.map[at : at + index.next_slot]
-        doubt = set(index.awaited())
         return tomb_pieces(((one.image, _of(one, markers, doubt)) for one in index.records), form)
 
     def raw(self) -> Iterator[bytes | memoryview]:
-        """Yield the file itself up to its last committed block, then the history, in chunks."""
+        """Yield the file itself up to its last committed block, then the history, in chunks.
+
+        Its blocks come after its markers, and may say by then that nothing is awaited: so what is
+        in doubt now is unknown in the markers that are sent.
+        """
         view = self._region.view
         header = bytes(view[: layout.HEADER_SIZE])  # what it says is what follows
         yield header
         words = memoryview(header).cast("Q")
-        end = self._region.strings_at + words[layout.USED]
+        yield from self._markers()
+        strings = self._region.strings_at
         rows = self._region.history_at
         for first, beyond in (
-            (layout.HEADER_SIZE, end),
+            (strings, strings + words[layout.USED]),
             (rows, rows + words[layout.SLOTS_USED] * layout.ROW.size),
         ):
             for at in range(first, beyond, _RAW_CHUNK):
                 yield view[at : min(at + _RAW_CHUNK, beyond)]
+
+    def _markers(self) -> Iterator[bytes | memoryview]:
+        doubt = self._doubt()
+        at, beyond = layout.HEADER_SIZE, self._region.strings_at
+        if not doubt:
+            yield self._region.view[at:beyond]
+            return
+        own = bytearray(self._region.view[at:beyond])
+        for one in self._index.records:
+            if place_of(one.image) in doubt:
+                first = self._region.markers_at - at + one.base
+                end = first + one.image.count
+                own[first:end] = own[first:end].translate(DOUBTED)
+        yield bytes(own)
+
+    def _doubt(self) -> set[bytes]:
+        """Give what is awaited. Ask before the markers are looked at.
+
+        Whoever registers marks what was called first, and then says that all is settled.
+        """
+        self._index.refresh()
+        return set(self._index.awaited())
 
 
 def _of(record: Record, markers: bytes, doubt: set[bytes]) -> bytes:
