@@ -22,6 +22,7 @@ from tests.support_graveyard import (
 from tombs import layout
 from tombs.block import digest
 from tombs.errors import GraveyardError
+from tombs.runtime import served
 from tombs.runtime.graveyard import Graveyard, Refused
 from tombs.snapshot import Snapshot, read
 
@@ -260,6 +261,26 @@ def test_what_is_settled_is_awaited_no_more(tmp_path: Path) -> None:
         assert flag is not None
         one.settled(flag)
     assert one.others() == (one._index.records, [])
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 100])
+def test_a_graveyard_is_read_some_blocks_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    """Who asks first has all of it read; others get at the interpreter's lock meanwhile."""
+    made = opened(tmp_path)
+    names = "abcdef"
+    for name in names:
+        register(made, f"def {name}(): pass\n", name)
+    made.note(b"n" * 16, "unwatched", "odd", 0, "was loaded before watching began")
+    pauses: list[float] = []
+    monkeypatch.setattr(served, "_BLOCKS", blocks)
+    monkeypatch.setattr(served, "_sleep", pauses.append)
+    assert told(made) == [f"{name}.{name}" for name in names]
+    assert len(pauses) == (len(names) + 1 - 1) // blocks
+    register(made, "def g(): pass\n", "g")
+    assert told(made)[-1] == "g.g"
+    assert len(pauses) == (len(names) + 1 - 1) // blocks
 
 
 def test_both_formats_and_the_file_itself_are_served(graveyard: Graveyard) -> None:

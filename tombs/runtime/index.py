@@ -138,13 +138,20 @@ class Index:
         length = layout.BLOCK.unpack_from(view, start)[9]
         return bytes(view[start + layout.BLOCK_SIZE : start + layout.BLOCK_SIZE + length])
 
-    def refresh(self) -> None:
-        """Take in what was committed since the last look."""
+    def refresh(self, most: int = 0) -> bool:
+        """Take in what was committed since the last look.
+
+        Args:
+            most: so many blocks, and no more of them; 0 for all.
+
+        Returns:
+            Whether that is all there is.
+        """
         region = self._region
         used = region.words[layout.USED]
         at, slot = self._mark
         if used == at:
-            return
+            return True
         strings = region.view[region.strings_at :]
         for block in blocks(strings, at, used, region.slots, slot):
             if block.kind == layout.MODULE:
@@ -160,6 +167,10 @@ class Index:
                 self.noted.add(block.digest)
                 self.drops += bytes(block.data[: len(_DROPPED)]) == _DROPPED
             self._mark = (block.beyond, block.base + block.count)
+            most -= 1
+            if not most:
+                break
+        return self._mark[0] == used
 
     def registered(self, slot: int) -> int:
         """Give when a slot was registered, nanoseconds since the epoch; 0 where it isn't known."""

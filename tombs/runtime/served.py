@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tombs import layout
 from tombs.runtime.index import Index
+from tombs.runtime.originals import original
 from tombs.snapshot import DOUBTED, place_of, tomb_pieces
 
 TYPE_CHECKING = False
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from tombs.runtime.region import Region
 
 _RAW_CHUNK: Final = 512 * 1024
+# What is read in one go, with the interpreter's lock held, and the time for others to get that.
+_BLOCKS: Final = 16
+_PAUSE: Final = 0.0001
+_sleep: Final = original("time", "sleep")
 
 
 class Served:
@@ -77,7 +82,9 @@ class Served:
 
         Whoever registers marks what was called first, and then says that all is settled.
         """
-        self._index.refresh()
+        while not self._index.refresh(_BLOCKS):  # the first time, all modules of the program
+            self._index.records  # noqa: B018 - made now, some at a time
+            _sleep(_PAUSE)
         return set(self._index.awaited())
 
 
