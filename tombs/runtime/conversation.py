@@ -20,8 +20,8 @@ Rules:
   program few turns of its interpreter's lock, one that doesn't keeps this thread from its duties no
   longer than small writes do, and what is held for either has a bound.
 - Nothing is copied with the lock held that can go as it lies in the mapping; `sendmsg` copies it
-  without the lock. What can't is pulled for HOLD at a time; then the thread sleeps for PAUSE, as a
-  write is soon over, and a thread that waits for the lock isn't awake before it is taken again.
+  without the lock. What can't is pulled for HOLD at a time; then, where the write was soon over, the
+  thread sleeps for PAUSE: one that waits for the lock isn't awake before it is taken again.
 - A write is of 16 KiB at least, unless it is the last: each costs the program a turn of its
   interpreter's lock.
 - The token is compared in a time that tells nothing of it. Who hasn't said it in time, or says
@@ -76,7 +76,7 @@ GATHER: Final = 64 * 1024
 SHARE: Final = 512 * 1024
 MOST: Final = 4 * 1024 * 1024
 BUFFERS: Final = 512
-HOLD: Final = 0.0002
+HOLD: Final = 0.0005
 PAUSE: Final = 0.0001
 WAIT: Final = 0.01
 SLOW: Final = 0.05
@@ -292,8 +292,10 @@ class Conversation:
 
     def _send(self, now: float) -> None:
         """Send what there is: a share and another, for a moment, to who takes them whole."""
-        while self._send_share(now) and time.monotonic() < now + WAIT and self._held.ok():
-            pass
+        while self._send_share(now) and time.monotonic() < now + WAIT:
+            if not self._held.ok():
+                self.close()
+                return
         if self._ended and not self._pieces:
             self._sock.setblocking(False)  # noqa: FBT003 - as above
             self._sock.shutdown(_socket.SHUT_WR)
@@ -312,11 +314,12 @@ class Conversation:
         size = min(self._size, share)
         before = time.monotonic()
         sent = self._sock.sendmsg(self._first(size), (), _FLAGS)
+        took = time.monotonic() - before
         self._gone(sent)
         self._moved = now
-        if long:
-            _sleep(PAUSE)  # else the lock is back before a thread that waits for it is awake
-        if sent < size or time.monotonic() - before > SLOW:
+        if long and took < PAUSE:
+            _sleep(PAUSE)
+        if sent < size or took > SLOW:
             return False
         self._share = min(share * 2, MOST)
         return bool(self._pieces) or not self._ended
