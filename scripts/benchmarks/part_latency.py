@@ -1,10 +1,10 @@
 """Part `latency`: an application's requests, while 100,000 tombs are fetched from it each second.
 
 Requests follow one another in the application's main thread without a pause: the hardest case for a
-thread beside it. Six ways take turns, each turn beginning with another: nobody fetches (`quiet`),
-nobody once more (the noise), somebody fetches over the socket, somebody reads the file, somebody
-fetches as much from another process (what the mere work on the machine does), and somebody follows
-the changes as `tombs watch` does.
+thread beside it; they begin when all functions are registered. Six ways take turns, each turn
+beginning with another: nobody fetches (`quiet`), nobody once more (the noise), somebody fetches
+over the socket, somebody reads the file, somebody fetches as much from another process (what the
+mere work on the machine does), and somebody follows the changes as `tombs watch` does.
 """
 
 from __future__ import annotations
