@@ -235,12 +235,17 @@ def test_a_graveyard_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
     whole = Path(path).read_bytes()
     answers = {"whole": 0, "refused": 0}
     done = threading.Event()
+    read_once = threading.Event()
 
     def cut() -> None:
         while not done.is_set():
             os.truncate(path, random.randrange(len(whole)))
             with open(path, "r+b") as file:
                 file.write(whole)
+            if not random.randrange(50):  # or the two could keep step for ever
+                for _ in range(2):  # one may have begun before
+                    read_once.clear()
+                    done.is_set() or read_once.wait(20)
 
     cutter = threading.Thread(target=cut)
     cutter.start()
@@ -253,7 +258,9 @@ def test_a_graveyard_that_is_cut_while_it_is_read(tmp_path: Path) -> None:
                 answers["whole"] += 1
             except GraveyardError:
                 answers["refused"] += 1
+            read_once.set()
     finally:
         done.set()
+        read_once.set()
         cutter.join()
     assert all(answers.values()), answers

@@ -26,11 +26,12 @@ LINES = 60_000  # more than any socket buffer takes
 class Writes:
     """The writes that were made: what was given, and what went; None where nothing did.
 
-    A test may have them wait for the client, and give them less than there is.
+    A test may have them wait for the client, leave them room for less than a share, and give them
+    less than there is.
     """
 
     def __init__(self) -> None:
-        self.wait = False
+        self.wait = self.tight = False
         self.given: list[int] = []
         self.went: list[int | None] = []
         self.bite: Callable[[Sequence[bytes]], Sequence[bytes]] = lambda buffers: buffers
@@ -47,6 +48,8 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> Writes:
             made.given.append(sum(map(len, buffers)))
             if made.wait:
                 self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 60, 0))
+            if made.tight:
+                self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, GATHER)
             went = None
             try:
                 went = super().sendmsg(made.bite(buffers), *others)
@@ -60,8 +63,9 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> Writes:
 
 @contextmanager
 def stuck(running: Running, writes: Writes) -> Iterator[socket.socket]:
-    """Ask, and read nothing until a write has to wait; there is one where WAIT is long."""
+    """Ask, and read nothing until a write went in part."""
     before = len(writes.went)
+    writes.tight = True
     with connect(running.address) as client:
         client.sendall(b"tombs\n")
         wait_until(lambda: writes.went[before:] != writes.given[before : len(writes.went)])
@@ -123,14 +127,14 @@ def test_more_at_once_for_who_keeps_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: Writes
 ) -> None:
     """Shares grow while they are taken whole, and are small for who has stopped reading."""
-    for name in ("HOLD", "SLOW", "WAIT"):
+    for name in ("HOLD", "SLOW"):
         monkeypatch.setattr(conversation, name, 60.0)
-    source = Source(LINES * 8)
+    source = Source(LINES * 16)
     with serving(source, tmp_path / "s") as running:
         writes.wait = True
         assert ask(running.address) == b"json:" + source.text
         writes.wait = False
-        assert writes.given[:5] == [SHARE, 2 * SHARE, 4 * SHARE, MOST, MOST]
+        assert writes.given[:6] == [SHARE, 2 * SHARE, 4 * SHARE, MOST, MOST, MOST]
         with stuck(running, writes) as client:
             before = len(writes.given)
             while len(writes.given) == before:
@@ -138,11 +142,8 @@ def test_more_at_once_for_who_keeps_up(
             assert writes.given[before] == GATHER
 
 
-def test_nothing_of_the_mapping_is_held_for_who_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: Writes
-) -> None:
+def test_nothing_of_the_mapping_is_held_for_who_is_gone(tmp_path: Path, writes: Writes) -> None:
     """A client that doesn't read holds on to what it gets from; once it is closed, nothing does."""
-    monkeypatch.setattr(conversation, "WAIT", 60.0)
     source = Source(LINES)
     with mmap.mmap(-1, len(source.text)) as mapped:
         mapped[:] = source.text

@@ -16,9 +16,9 @@ Rules:
   reader keeps up, the write goes on in the system, where it needs no interpreter, and what would
   have taken many turns of the interpreter's lock takes one. For who follows changes there is none.
 - What goes with one write is a share: SHARE, twice as much whenever all of it went at once, up to
-  MOST, and GATHER after a write that took long or went in part. So a client that keeps up costs the
-  program few turns of its interpreter's lock, one that doesn't keeps this thread from its duties no
-  longer than small writes do, and what is held for either has a bound.
+  MOST; a quarter where that took SLOW, GATHER where it went in part. So a client that keeps up costs
+  the program few turns of its interpreter's lock, one that doesn't keeps this thread from its duties
+  no longer than small writes do (a fork waits for them), and what is held for either has a bound.
 - Nothing is copied with the lock held that can go as it lies in the mapping; `sendmsg` copies it
   without the lock. What can't is pulled for HOLD at a time; then, where the write was soon over, the
   thread sleeps for PAUSE: one that waits for the lock isn't awake before it is taken again.
@@ -73,13 +73,13 @@ REQUEST_MOST: Final = 256
 REQUESTS: Final = (b"", b"tombs", b"tombs json", b"tombs function", b"graveyard")
 LEAST: Final = 16 * 1024
 GATHER: Final = 64 * 1024
-SHARE: Final = 512 * 1024
-MOST: Final = 4 * 1024 * 1024
+SHARE: Final = 1024 * 1024
+MOST: Final = 8 * 1024 * 1024
 BUFFERS: Final = 512
 HOLD: Final = 0.0005
 PAUSE: Final = 0.0001
 WAIT: Final = 0.01
-SLOW: Final = 0.05
+SLOW: Final = 0.02
 POLL: Final = 0.25
 QUIET: Final = 5.0
 _CHANGES: Final = b"tombs changes"
@@ -278,7 +278,7 @@ class Conversation:
             self._chunks = self._source.lines(self._format)
         if self._sock.family == _socket.AF_UNIX:
             # Half of it, and what the system takes at once is 16 KiB at least, on macOS too.
-            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SHARE)
+            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SHARE // 2)
         if not self.follows:
             self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _TIMEVAL)
             self._sock.setblocking(True)  # noqa: FBT003 - it takes no keyword
@@ -291,11 +291,7 @@ class Conversation:
         self._chunks = iter((refusal,)) if refusal else self._source.changes(resume)
 
     def _send(self, now: float) -> None:
-        """Send what there is: a share and another, for a moment, to who takes them whole."""
-        while self._send_share(now) and time.monotonic() < now + WAIT:
-            if not self._held.ok():
-                self.close()
-                return
+        self._send_share(now)
         if self._ended and not self._pieces:
             self._sock.setblocking(False)  # noqa: FBT003 - as above
             self._sock.shutdown(_socket.SHUT_WR)
@@ -305,11 +301,10 @@ class Conversation:
             self._state = "waiting"
             self._look = now + POLL
 
-    def _send_share(self, now: float) -> bool:
-        """Send a share; gives whether all of it went at once, and there may be another."""
+    def _send_share(self, now: float) -> None:
         long = not self._ended and self._gather(GATHER if self.follows else self._share)
         if not self._pieces:
-            return False
+            return
         share, self._share = self._share, GATHER
         size = min(self._size, share)
         before = time.monotonic()
@@ -319,10 +314,8 @@ class Conversation:
         self._moved = now
         if long and took < PAUSE:
             _sleep(PAUSE)
-        if sent < size or took > SLOW:
-            return False
-        self._share = min(share * 2, MOST)
-        return bool(self._pieces) or not self._ended
+        if sent == size:
+            self._share = min(share * 2, MOST) if took < SLOW else max(share // 4, GATHER)
 
     def _first(self, most: int) -> list[bytes | memoryview]:
         """Give the first bytes of what is to be sent, and no more than so many."""
