@@ -126,20 +126,30 @@ def test_writes_that_go_in_part(tmp_path: Path, writes: Writes) -> None:
 def test_more_at_once_for_who_keeps_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: Writes
 ) -> None:
-    """Shares grow while they are taken whole, and are small for who has stopped reading."""
-    for name in ("HOLD", "SLOW"):
+    """Shares grow while they are taken in time."""
+    for name in ("HOLD", "AHEAD"):
         monkeypatch.setattr(conversation, name, 60.0)
+    writes.wait = True
     source = Source(LINES * 16)
     with serving(source, tmp_path / "s") as running:
-        writes.wait = True
         assert ask(running.address) == b"json:" + source.text
-        writes.wait = False
-        assert writes.given[:6] == [SHARE, 2 * SHARE, 4 * SHARE, MOST, MOST, MOST]
-        with stuck(running, writes) as client:
-            before = len(writes.given)
-            while len(writes.given) == before:
-                client.recv(SHARE)
-            assert writes.given[before] == GATHER
+    assert writes.given[:6] == [SHARE, 2 * SHARE, 4 * SHARE, 8 * SHARE, MOST, MOST]
+
+
+def test_little_at_once_for_who_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: Writes
+) -> None:
+    """A client that takes its time gets less at once; the next one is not taken for it."""
+    monkeypatch.setattr(conversation, "HOLD", 60.0)
+    monkeypatch.setattr(conversation, "AHEAD", 1e-9)
+    writes.wait = True
+    source = Source(LINES)
+    with serving(source, tmp_path / "s") as running:
+        for _ in range(2):
+            writes.given.clear()
+            assert ask(running.address) == b"json:" + source.text
+            assert writes.given[0] == SHARE
+            assert set(writes.given[1:-1]) == {GATHER}
 
 
 def test_nothing_of_the_mapping_is_held_for_who_is_gone(tmp_path: Path, writes: Writes) -> None:

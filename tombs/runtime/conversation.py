@@ -15,10 +15,11 @@ Rules:
   for (`events`) and until when (`due`). The moment is WAIT, within a write of an answer: while its
   reader keeps up, the write goes on in the system, where it needs no interpreter, and what would
   have taken many turns of the interpreter's lock takes one. For who follows changes there is none.
-- What goes with one write is a share: SHARE, twice as much whenever all of it went at once, up to
-  MOST; a quarter where that took SLOW, GATHER where it went in part. So a client that keeps up costs
-  the program few turns of its interpreter's lock, one that doesn't keeps this thread from its duties
-  no longer than small writes do (a fork waits for them), and what is held for either has a bound.
+- What goes with one write is a share: SHARE first, then as much as the client has taken in AHEAD,
+  twice the last one and MOST at the most. So one that keeps up costs the program few turns of its
+  interpreter's lock, and one that doesn't keeps this thread no longer than that from its duties, and
+  a fork waiting. What fits the socket's buffer says nothing of that: the time is that from one share
+  to the next.
 - Nothing is copied with the lock held that can go as it lies in the mapping; `sendmsg` copies it
   without the lock. What can't is pulled for HOLD at a time; then, where the write was soon over, the
   thread sleeps for PAUSE: one that waits for the lock isn't awake before it is taken again.
@@ -73,13 +74,13 @@ REQUEST_MOST: Final = 256
 REQUESTS: Final = (b"", b"tombs", b"tombs json", b"tombs function", b"graveyard")
 LEAST: Final = 16 * 1024
 GATHER: Final = 64 * 1024
-SHARE: Final = 1024 * 1024
+SHARE: Final = 512 * 1024
 MOST: Final = 8 * 1024 * 1024
 BUFFERS: Final = 512
 HOLD: Final = 0.0005
 PAUSE: Final = 0.0001
 WAIT: Final = 0.01
-SLOW: Final = 0.02
+AHEAD: Final = 0.03
 POLL: Final = 0.25
 QUIET: Final = 5.0
 _CHANGES: Final = b"tombs changes"
@@ -141,7 +142,7 @@ class Conversation:
     __slots__ = (
         "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_moved",
         "_pieces", "_read", "_refuse", "_request", "_sent", "_share", "_size", "_sock", "_source",
-        "_state", "_stray", "_token", "fd", "follows",
+        "_state", "_stray", "_token", "_went", "fd", "follows",
     )  # fmt: skip
 
     def __init__(
@@ -168,6 +169,7 @@ class Conversation:
         self._pieces: list[bytes | memoryview] = []  # what is to be sent next
         self._size = self._sent = self._read = 0  # bytes in there, that went, that came for nothing
         self._share = SHARE  # so many at once
+        self._went = 0  # the last time
         self._ended = self._deaf = False
         self._begun = self._moved = self._look = now
         self._refuse = refuse
@@ -278,7 +280,7 @@ class Conversation:
             self._chunks = self._source.lines(self._format)
         if self._sock.family == _socket.AF_UNIX:
             # Half of it, and what the system takes at once is 16 KiB at least, on macOS too.
-            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SHARE // 2)
+            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, SHARE)
         if not self.follows:
             self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _TIMEVAL)
             self._sock.setblocking(True)  # noqa: FBT003 - it takes no keyword
@@ -302,20 +304,18 @@ class Conversation:
             self._look = now + POLL
 
     def _send_share(self, now: float) -> None:
+        if self._went:
+            at_this_rate = int(self._went * AHEAD / max(now - self._moved, 1e-6))
+            self._share = max(min(self._share * 2, MOST, at_this_rate), GATHER)
         long = not self._ended and self._gather(GATHER if self.follows else self._share)
         if not self._pieces:
             return
-        share, self._share = self._share, GATHER
-        size = min(self._size, share)
         before = time.monotonic()
-        sent = self._sock.sendmsg(self._first(size), (), _FLAGS)
-        took = time.monotonic() - before
-        self._gone(sent)
+        self._went = self._sock.sendmsg(self._first(min(self._size, self._share)), (), _FLAGS)
+        self._gone(self._went)
         self._moved = now
-        if long and took < PAUSE:
+        if long and time.monotonic() - before < PAUSE:
             _sleep(PAUSE)
-        if sent == size:
-            self._share = min(share * 2, MOST) if took < SLOW else max(share // 4, GATHER)
 
     def _first(self, most: int) -> list[bytes | memoryview]:
         """Give the first bytes of what is to be sent, and no more than so many."""
