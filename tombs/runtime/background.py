@@ -261,7 +261,7 @@ class Background:
         with self._step:
             if life.halt:
                 return
-            wake_fd = self._waker.fd()
+            wake_fd = self._waker.fd(looked=not lost)
         if life.halt:  # asked only now: what is asked from here on comes through the pipe
             return
         poller.register(wake_fd, POLLIN)

@@ -26,14 +26,17 @@ class Waker:
     def __init__(self) -> None:
         self._ends: tuple[descriptors.Held, descriptors.Held] | None = None
 
-    def fd(self) -> int:
+    def fd(self, *, looked: bool = False) -> int:
         """Give the descriptor that becomes readable when somebody wakes.
+
+        Args:
+            looked: it was looked at a moment ago, and wasn't lost.
 
         Raises:
             OSError: there is no room for a pipe.
         """
         ends = self._ends
-        if ends is None or self.lost():
+        if ends is None or (not looked and self.lost()):
             self.close()
             reader, writer = (descriptors.high(fd) for fd in os.pipe())
             os.set_blocking(reader, False)
