@@ -125,6 +125,19 @@ def test_the_lines_of_whole_modules_are_not_copied(graveyard: Graveyard) -> None
     assert kinds == [bytes, memoryview]  # of the first module one function was called
 
 
+@pytest.mark.parametrize("where", [0, 5119, 5120, 20_000, -1])
+def test_a_byte_of_a_large_module_is_spoiled(tmp_path: Path, where: int) -> None:
+    """Wherever it is, the checksum finds it."""
+    made = opened(tmp_path, slots=2000, strings=1 << 20)
+    register(made, "".join(f"def f{number}(): pass\n" for number in range(700)))
+    data = bytearray(b"".join(made.raw()))
+    block = Snapshot(bytes(data), "sent").blocks[0]
+    at = made.region.strings_at + block.at + layout.BLOCK_SIZE
+    data[at + where % len(block.data)] ^= 1
+    with pytest.raises(GraveyardError, match="checksum"):
+        Snapshot(bytes(data), "sent")
+
+
 def block_at(data: bytes) -> int:
     """Give where the first block begins."""
     return int(layout.HEADER.unpack_from(data)[5])

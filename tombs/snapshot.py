@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 CHUNK: Final = 512 * 1024
+_BRIEF: Final = 5 * 1024
 # What is populated of a module that is in doubt.
 DOUBTED: Final = bytes((2,)) + bytes(range(1, 256))
 # Vacated and unknown are alike to who looks for tombs.
@@ -79,8 +80,6 @@ def blocks(strings: memoryview, at: int, used: int, slots: int, next_slot: int) 
     Raises:
         GraveyardError: a block isn't whole.
     """
-    from binascii import crc32  # noqa: PLC0415 - not before there is a block
-
     while at < used:
         if used - at < layout.BLOCK_SIZE:
             raise _spoiled(at, "too short")
@@ -95,13 +94,26 @@ def blocks(strings: memoryview, at: int, used: int, slots: int, next_slot: int) 
         if base != next_slot or count > slots - base or (kind != layout.MODULE and count):
             raise _spoiled(at, "its slots are wrong")
         data = strings[at + layout.BLOCK_SIZE : at + layout.BLOCK_SIZE + length]
-        if crc32(data) != crc:
+        if _checksum(data) != crc:
             raise _spoiled(at, "its checksum is wrong")
         block = Block(kind, base, count, when, digest, data, late=bool(flags & layout.LATE))
         block.at, block.beyond, block.settled = at, at + size, bool(settled)
         yield block
         next_slot += count
         at += size
+
+
+def _checksum(data: memoryview) -> int:
+    """Give the crc32. Beyond 5 KiB it would let go of the interpreter's lock for some µs.
+
+    Beside a thread that never pauses, it takes milliseconds to get that back, for each module.
+    """
+    from binascii import crc32  # noqa: PLC0415 - not before there is a block
+
+    crc = 0
+    for at in range(0, len(data), _BRIEF):
+        crc = crc32(data[at : at + _BRIEF], crc)
+    return crc
 
 
 def place_of(image: Image) -> bytes:
