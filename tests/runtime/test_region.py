@@ -243,3 +243,19 @@ def test_allocation_beyond_a_limit_is_an_error(path: str) -> None:
     opened = Region(path)
     with pytest.raises(OSError, match=r"."):
         allocate(opened.fd(), 0, 1 << 62)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/smaps"), reason="asked of /proc")
+def test_no_more_is_read_than_is_looked_at(path: str) -> None:
+    """The mapping says so to the system."""
+    region = Region(path)
+    flags = {}
+    name = ""
+    for line in Path("/proc/self/smaps").read_text("utf-8", "replace").splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):
+            name = words[-1]
+        elif words[0] == "VmFlags:":
+            flags[name] = words[1:]
+    assert "rr" in flags[path]
+    region.close()
