@@ -17,12 +17,12 @@ Rules:
   have taken many turns of the interpreter's lock takes one. For who follows changes there is none.
 - What goes with one write is a share: SHARE first, then as much as the client has taken in AHEAD,
   twice the last one and MOST at the most. So one that keeps up costs the program few turns of its
-  interpreter's lock, and one that doesn't keeps this thread no longer than that from its duties, and
-  a fork waiting. What fits the socket's buffer says nothing of that: the time is that from one share
-  to the next.
+  interpreter's lock, and one that doesn't keeps this thread no longer than that from its duties,
+  and a fork waiting. What fits the socket's buffer says nothing of that: the time is that from one
+  share to the next.
 - Nothing is copied with the lock held that can go as it lies in the mapping; `sendmsg` copies it
-  without the lock. What can't is pulled for HOLD at a time; then, where the write was soon over, the
-  thread sleeps for PAUSE: one that waits for the lock isn't awake before it is taken again.
+  without the lock. What can't is pulled for HOLD at a time; then, where the write was soon over,
+  the thread sleeps for PAUSE: one that waits for the lock isn't awake before it is taken again.
 - A write is of 16 KiB at least, unless it is the last: each costs the program a turn of its
   interpreter's lock.
 - The token is compared in a time that tells nothing of it. Who hasn't said it in time, or says
