@@ -31,8 +31,9 @@ Rules:
   sends it, and can't know.
 - Who is slow is closed: at once with no byte in STALL seconds, and after PATIENCE unless the bytes
   come at PACE.
-- Who asks for changes (tombs.changes) is told what there is, then left in peace until there is
-  more, which is looked for every POLL seconds; and hears a beat after QUIET seconds of nothing, so
+- Who asks for changes (tombs.changes) is told what there is, GATHER at a time with a REST between,
+  since nobody is in a hurry for it and what costs the program is the turns of its interpreter's
+  lock; then left in peace until there is more, which is looked for every POLL seconds; and hears a beat after QUIET seconds of nothing, so
   that both sides notice when the other is gone. Each time there is something the deadlines begin
   anew. The system keeps little for such a client: one that has stopped reading is soon found out.
 - After the answer the client's own bytes are read away for a moment. Closing with some unread
@@ -82,6 +83,7 @@ PAUSE: Final = 0.0001
 WAIT: Final = 0.01
 AHEAD: Final = 0.03
 POLL: Final = 0.25
+REST: Final = 0.1
 QUIET: Final = 5.0
 _CHANGES: Final = b"tombs changes"
 _READ_AWAY: Final = 1024 * 1024
@@ -140,8 +142,8 @@ class Conversation:
     """
 
     __slots__ = (
-        "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_moved",
-        "_pieces", "_read", "_refuse", "_request", "_sent", "_share", "_size", "_sock", "_source",
+        "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_more",
+        "_moved", "_pieces", "_read", "_refuse", "_request", "_sent", "_share", "_size", "_sock", "_source",
         "_state", "_stray", "_token", "_went", "fd", "follows",
     )  # fmt: skip
 
@@ -171,6 +173,7 @@ class Conversation:
         self._share = SHARE  # so many at once
         self._went = 0  # the last time
         self._ended = self._deaf = False
+        self._more = True  # whether there was more to pull, the last time
         self._begun = self._moved = self._look = now
         self._refuse = refuse
         self.follows = False  # whether it has asked for changes, and gets them
@@ -299,15 +302,18 @@ class Conversation:
             self._sock.shutdown(_socket.SHUT_WR)
             self._state = "leaving"
         elif not self._pieces and self.follows:
-            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, LEAST)
+            if not self._more:
+                self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, LEAST)
             self._state = "waiting"
-            self._look = now + POLL
+            self._look = now + (REST if self._more else POLL)
 
     def _send_share(self, now: float) -> None:
         if self._went:
             at_this_rate = int(self._went * AHEAD / max(now - self._moved, 1e-6))
             self._share = max(min(self._share * 2, MOST, at_this_rate), GATHER)
-        long = not self._ended and self._gather(GATHER if self.follows else self._share)
+        long = False
+        if not self._ended and (not self.follows or self._size < LEAST):
+            long = self._gather(GATHER if self.follows else self._share)
         if not self._pieces:
             return
         before = time.monotonic()
@@ -367,6 +373,7 @@ class Conversation:
         """Pull so many bytes, or what there is; gives whether it was ended for taking too long."""
         until = time.monotonic() + HOLD
         pieces = self._pieces
+        self._more = True
         while self._size < most:
             if len(pieces) >= BUFFERS:
                 if self._size >= GATHER:
@@ -380,6 +387,7 @@ class Conversation:
                 pieces.append(chunk)
                 self._size += len(chunk)
             elif self.follows:
+                self._more = False
                 break
             if self._size >= LEAST and time.monotonic() > until:
                 return True
