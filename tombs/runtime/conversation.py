@@ -32,10 +32,11 @@ Rules:
 - Who is slow is closed: at once with no byte in STALL seconds, and after PATIENCE unless the bytes
   come at PACE.
 - Who asks for changes (tombs.changes) is told what there is, GATHER at a time with a REST between,
-  since nobody is in a hurry for it and what costs the program is the turns of its interpreter's
-  lock; then left in peace until there is more, which is looked for every POLL seconds; and hears a beat after QUIET seconds of nothing, so
-  that both sides notice when the other is gone. Each time there is something the deadlines begin
-  anew. The system keeps little for such a client: one that has stopped reading is soon found out.
+  since nobody is in a hurry for it, and what it costs the program is the turns of its interpreter's
+  lock; then left in peace until there is more, which is looked for every POLL seconds; and hears a
+  beat after QUIET seconds of nothing, so that both sides notice when the other is gone. Each time
+  there is something the deadlines begin anew. The system keeps little for such a client: one that
+  has stopped reading is soon found out.
 - After the answer the client's own bytes are read away for a moment. Closing with some unread
   would reset the connection, and over TCP that takes back what the client didn't read yet.
 """
@@ -143,8 +144,8 @@ class Conversation:
 
     __slots__ = (
         "_begun", "_chunks", "_deaf", "_ended", "_format", "_held", "_limits", "_look", "_more",
-        "_moved", "_pieces", "_read", "_refuse", "_request", "_sent", "_share", "_size", "_sock", "_source",
-        "_state", "_stray", "_token", "_went", "fd", "follows",
+        "_moved", "_pieces", "_read", "_refuse", "_request", "_sent", "_share", "_size", "_sock",
+        "_source", "_state", "_stray", "_token", "_went", "fd", "follows",
     )  # fmt: skip
 
     def __init__(
