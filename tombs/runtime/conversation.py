@@ -31,12 +31,11 @@ Rules:
   sends it, and can't know.
 - Who is slow is closed: at once with no byte in STALL seconds, and after PATIENCE unless the bytes
   come at PACE.
-- Who asks for changes (tombs.changes) is told what there is, GATHER at a time with a REST between,
-  since nobody is in a hurry for it, and what it costs the program is the turns of its interpreter's
-  lock; then left in peace until there is more, which is looked for every POLL seconds; and hears a
-  beat after QUIET seconds of nothing, so that both sides notice when the other is gone. Each time
-  there is something the deadlines begin anew. The system keeps little for such a client: one that
-  has stopped reading is soon found out.
+- Who asks for changes (tombs.changes) is told what there is, GATHER at a time with a REST between;
+  then left in peace until there is more, which is looked for every POLL seconds; and hears a beat
+  after QUIET seconds of nothing, so that both sides notice when the other is gone. Each time there
+  is something the deadlines begin anew. The system keeps little for such a client: one that has
+  stopped reading is soon found out.
 - After the answer the client's own bytes are read away for a moment. Closing with some unread
   would reset the connection, and over TCP that takes back what the client didn't read yet.
 """
