@@ -155,14 +155,14 @@ def tomb_lines(modules: Iterable[tuple[Image, bytes]], form: str) -> Iterator[by
     return joined(tomb_pieces(modules, form))
 
 
-def joined(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Join pieces to chunks of at least 512 KiB but for the last."""
+def joined(pieces: Iterable[bytes | memoryview], least: int = CHUNK) -> Iterator[bytes]:
+    """Join pieces to chunks of at least so many bytes but for the last."""
     parts: list[bytes | memoryview] = []
     size = 0
     for piece in pieces:
         parts.append(piece)
         size += len(piece)
-        if size >= CHUNK:
+        if size >= least:
             yield b"".join(parts)
             parts.clear()
             size = 0

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from tombs.errors import TombsError
 from tombs.evidence.compression import writer
+from tombs.snapshot import joined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Final
 
 _PIECE: Final = 64 << 10  # bytes
@@ -30,7 +31,7 @@ def write(path: str, lines: Iterable[bytes]) -> None:
         TombsError: it can't be written.
     """
     if path == "-":
-        for piece in _pieces(lines):
+        for piece in joined(lines, _PIECE):
             left = memoryview(piece)
             # Where PYTHONUNBUFFERED is set nothing is between this and the descriptor: each write
             # is a call of the system, and may take less than it is given.
@@ -51,19 +52,6 @@ def write(path: str, lines: Iterable[bytes]) -> None:
         if isinstance(fault, BrokenPipeError):
             raise
         raise TombsError(f"{path} can't be written: {fault.strerror or fault}") from None
-
-
-def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join lines to pieces that are worth a call."""
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        piece.append(line)
-        size += len(line)
-        if size >= _PIECE:
-            yield b"".join(piece)
-            piece, size = [], 0
-    yield b"".join(piece)
 
 
 def _replace(path: str, lines: Iterable[bytes]) -> None:
@@ -90,7 +78,7 @@ def _write(fd: int, name: str, lines: Iterable[bytes]) -> None:
     with open(fd, "wb", closefd=False) as plain:
         packed = writer(plain, name)
         try:
-            for piece in _pieces(lines):
+            for piece in joined(lines, _PIECE):
                 packed.write(piece)
         finally:
             if packed is not plain:
