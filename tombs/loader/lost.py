@@ -12,25 +12,9 @@ from tombs.loader.module import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from collections.abc import Callable
 
-    from tombs.loader.strangers import Allotted
-
-    class Graveyard(Protocol):
-        """What is asked of the graveyard."""
-
-        def others(self) -> tuple[Sequence[Allotted], Sequence[tuple[str, str]]] | None:
-            """Give what all processes have registered, and name and path of what they will."""
-
-        def unknown(self, slot: int) -> None:
-            """Mark a function that can't be watched, unless it was seen called."""
-
-        def pend(self, module: str, file: str, *, late: bool) -> int | None:
-            """Write down that a module is in doubt; None where it is registered by now."""
-
-        def doubt(self) -> None:
-            """Mark all functions that can't be watched any longer."""
+    from tombs.loader.contracts import Graveyard
 
 
 class Lost:

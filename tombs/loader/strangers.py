@@ -17,33 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType
-    from typing import Final, Protocol
+    from typing import Final
 
-    from tombs.block import Image
-
-    class Allotted(Protocol):
-        """A registered module."""
-
-        base: int
-        image: Image
+    from tombs.loader.contracts import Allotted, Graveyard
 
     Started = tuple[CodeType, str, str]  # what started, the path and the name of its module
-
-    class Graveyard(Protocol):
-        """What is asked of the graveyard."""
-
-        def others(self) -> tuple[Sequence[Allotted], Sequence[tuple[str, str]]] | None:
-            """Give what all processes have registered, and name and path of what they will."""
-
-        def vacate(self, slot: int) -> None:
-            """Mark a function that was called."""
-
-        def pend(self, module: str, file: str) -> int | None:
-            """Write down that a module is in doubt; None where it is registered by now."""
-
-        def settled(self, pending: int) -> None:
-            """Write down that it no longer is in doubt."""
-
 
 MOST: Final = 1000  # remembered at once
 _SOON: Final = 20  # so often they are looked for soon again; then only when somebody looks anyway
