@@ -1,8 +1,8 @@
 """Known modules of which no function has started yet: nothing is made of them that stays.
 
 Theory of operation. Most modules of a program stay so while it is importing, and what is done for
-each, between the import of one and the next, finds the processor's caches cold: a copy into the
-graveyard costs three times what it costs in a row. So a module that the cache knows awaits its
+each, between the import of one and the next, finds the processor's caches cold: registering it
+costs two to three times what it costs in a row. So a module that the cache knows awaits its
 registration. It is registered when the first of its functions starts, before that is marked; and
 without that by the background thread when imports are over, or by whoever asks for the tombs, forks
 or ends. A process that is killed before leaves nothing of it behind, which is as it should be: it
@@ -99,17 +99,13 @@ class Enlisted:
         self._populator.modules += 1
         if vacate is not None:
             self._vacates[file] = vacate
-            vacate.await_call(self.called, file)
+            vacate.await_call(self.of_file, file)
         self._awaited[file] = (name, key)
         self.places[file] = _AWAITED
         if not self._woken:
             self._woken = True
             self._wake()
         return True
-
-    def called(self, file: str) -> None:
-        """Register a module, of which a function is called."""
-        self.of_file(file)
 
     @property
     def awaits(self) -> bool:
@@ -196,8 +192,7 @@ class Enlisted:
             self._lose(name, file, REASON)
             return _NOTHING
         _fix_co_filename(code, file)
-        vacate = self._vacates.get(file) or populator.make_vacate()
-        module = Module(name, code, vacate, late=False, file=file)
+        module = Module(name, code, self._vacate(file), late=False, file=file)
         module.key, module.remake = key, self._remake
         self.files.setdefault(file, []).append(module)
         if populator.set_aside(module):
@@ -227,16 +222,19 @@ class Enlisted:
                 if vacate is not None:
                     vacate.place(graveyard.record(at).base, count)
                 return at
-        module = Module(name, None, vacate or populator.make_vacate(), late=False, file=file)
+        module = Module(name, None, self._vacate(file), late=False, file=file)
         populator.populate(module, entry, 0.0)
         self.files.setdefault(file, []).append(module)
         self.places.pop(file, None)
         return None
 
+    def _vacate(self, file: str) -> Vacate:
+        """Give what a module's rewritten code calls; a new one where it wasn't rewritten."""
+        return self._vacates.get(file) or self._populator.make_vacate()
+
     def _make(self, at: int, file: str) -> Module:
         allotted = self._populator.graveyard.record(at)
-        image = allotted.image
-        vacate = self._vacates.get(file) or self._populator.make_vacate()
+        image, vacate = allotted.image, self._vacate(file)
         module = Module(image.module, None, vacate, late=False, file=file)
         module.settled(image)
         module.base = allotted.base
