@@ -35,9 +35,9 @@ START: Final = (
     *("tombs.runtime.originals", "tombs.runtime.descriptors", "tombs.runtime.locks"),
     *("tombs.runtime.ending", "tombs.runtime.forking"),
     *("tombs.runtime.leaving", "tombs.layout", "tombs.runtime.watching", "tombs.snapshot"),
-    *("tombs.runtime.index", "tombs.runtime.served", "tombs.runtime.graveyard"),
-    *("tombs.runtime.region", "tombs.runtime.opening", "tombs.runtime.recursive"),
-    *("tombs.runtime.waker", "tombs.runtime.background"),
+    *("tombs.runtime.index", "tombs.runtime.committing", "tombs.runtime.served"),
+    *("tombs.runtime.graveyard", "tombs.runtime.region", "tombs.runtime.opening"),
+    *("tombs.runtime.recursive", "tombs.runtime.waker", "tombs.runtime.background"),
     *("tombs.runtime.housekeeping", "tombs.serving", "tombs.session", "tombs.process"),
 )
 MONITORING: Final = ("tombs.loader.interrupts", "tombs.loader.monitoring")

@@ -37,7 +37,7 @@ from _bisect import bisect_right
 
 from tombs import layout
 from tombs.block import Image
-from tombs.snapshot import blocks, place_of
+from tombs.snapshot import blocks, journaled, place_of
 from tombs.wire import quote
 
 TYPE_CHECKING = False
@@ -99,8 +99,8 @@ class Changes:
     """
 
     __slots__ = (
-        "_at", "_bases", "_dropped", "_images", "_next", "_pending", "_place", "_places", "_raw",
-        "_resume", "_seen",
+        "_at", "_bases", "_called", "_digests", "_dropped", "_images", "_journals", "_next",
+        "_pending", "_place", "_places", "_raw", "_resume", "_seen",
     )  # fmt: skip
 
     def __init__(self, place: Place, resume: str = "") -> None:
@@ -114,6 +114,9 @@ class Changes:
         self._images: list[Image] = []
         self._places: dict[bytes, list[tuple[int, int]]] = {}
         self._pending: list[tuple[int, bytes]] = []
+        self._digests: dict[bytes, tuple[int, int]] = {}  # by what a journal has of them
+        self._journals: list[tuple[int, int]] = []  # those that aren't settled
+        self._called: set[bytes] = set()  # what stands in them
         self._raw = b""
         self._seen = bytearray()
 
@@ -180,8 +183,11 @@ class Changes:
             self._bases.append(block.base)
             self._images.append(image)
             self._places.setdefault(place_of(image), []).append((block.base, block.count))
+            self._digests[block.digest[: layout.ENTRY]] = block.base, block.count
         elif block.kind == layout.PENDING and not block.settled:
             self._pending.append((block.at + layout.SETTLED_AT, bytes(block.data)))
+        elif block.kind == layout.JOURNAL and not block.settled:
+            self._journals.append((block.at, block.beyond))
 
     def _registered(self) -> Iterator[bytes | memoryview]:
         """Tell what was registered since the last look."""
@@ -211,18 +217,33 @@ class Changes:
     def _states(self) -> bytes | None:
         """Give the state of each slot, a digit each; None where nothing has changed."""
         settled = [one for one in self._pending if self._settled(one[0])]
+        called = self._journaled()
         raw = self._place.markers(self._next)
-        if raw == self._raw and not settled:
+        if raw == self._raw and called == self._called and not settled:
             return None
-        self._raw = raw
+        self._raw, self._called = raw, called
         for one in settled:
             self._pending.remove(one)
         states = raw.translate(STATES)
+        doubted = [self._digests[one] for one in called if one in self._digests]
         for place in {place for _, place in self._pending}:
-            for base, count in self._places.get(place, ()):
-                end = base + count
-                states = states[:base] + raw[base:end].translate(_DOUBTED) + states[end:]
+            doubted += self._places.get(place, ())
+        for base, count in doubted:
+            end = base + count
+            states = states[:base] + raw[base:end].translate(_DOUBTED) + states[end:]
         return states
+
+    def _journaled(self) -> set[bytes]:
+        """Give what stands in the journals, and let go of those that are settled."""
+        if not self._journals:
+            return set()
+        self._journals = [
+            one for one in self._journals if not self._settled(one[0] + layout.SETTLED_AT)
+        ]
+        strings = self._place.strings
+        return set().union(
+            *(journaled(strings(at + layout.BLOCK_SIZE, end)) for at, end in self._journals)
+        )
 
     def _settled(self, flag: int) -> bool:
         return bool(self._place.strings(flag, flag + 1)[0])

@@ -13,7 +13,8 @@ nothing:
 - `used` (header) is the commit: a block exists when `used` lies behind it. It is one aligned 8-byte
   store, made after every byte of the block, and only under the registration lock. Bytes beyond
   `used` are nobody's: the next registration writes over them.
-- Blocks never move and never change. A block's slots are `base` to `base + count`; blocks follow
+- Blocks never move and never change, but for the byte that settles one, and what is entered into
+  a journal (tombs.journal). A block's slots are `base` to `base + count`; blocks follow
   one another in the order of their slots without a gap.
 - A marker leaves 0 once and is then 1 for good; 2 may become 1. Each is a single byte, so a store
   can't be torn and needs no lock.
@@ -29,7 +30,7 @@ Field by field:
     header                                     block (starts at a multiple of 8)
        0  8s  magic                               0  u32  magic
        8  u32 format version                      4  u16  kind (1 module, 2 note, 3 pending,
-                                                          4 stack)
+                                                          4 stack, 5 journal)
       12  u32 byte order probe                    6  u16  flags (1: loaded before watching began)
       16  u64 slots: how many markers             8  u32  size in bytes, header and padding included
       24  u64 offset of markers                  12  u32  count of slots
@@ -38,8 +39,8 @@ Field by field:
       48  u64 created, ns since the epoch        24  u64  when, ns since the epoch
       56  u64 length of the identity             32  16s  digest of the image (of a note: zeros)
       64  u64 used: bytes of strings committed   48  u32  length of the image
-      72  u64 slots used                         52  u8   of a pending: 1 when registered; zeros
-      80  u64 allocated: bytes of strings        64       image (tombs.block), or a note's JSON
+      72  u64 slots used                         52  u8   1 when settled (kinds 3, 5); zeros
+      80  u64 allocated: bytes of strings        64       image (tombs.block), a note's JSON, ...
       88  u64 processes that took part
       96  u64 functions dropped, beyond the notes
      104  u64 seen: ns of the newest heartbeat
@@ -54,7 +55,7 @@ from __future__ import annotations
 import _struct as struct  # struct itself would be a module more
 
 MAGIC = b"TOMBS\r\n\x1a"
-VERSION = 2
+VERSION = 3
 PROBE = 0x01020304
 
 HEADER_SIZE = 4096
@@ -86,6 +87,8 @@ MODULE = 1
 NOTE = 2
 PENDING = 3
 STACK = 4
+JOURNAL = 5
+ENTRY = 8  # bytes of a digest, for each module in a journal; zeros where there is none
 LATE = 1
 
 PAGE = 4096

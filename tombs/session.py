@@ -29,8 +29,8 @@ from tombs.loader.namespace import Namespace
 from tombs.loader.populate import Populator
 from tombs.runtime import ending, forking, leaving, opening
 from tombs.runtime.background import Background
+from tombs.runtime.committing import Refused
 from tombs.runtime.descriptors import held
-from tombs.runtime.graveyard import Refused
 from tombs.runtime.housekeeping import Housekeeping
 from tombs.runtime.originals import original
 from tombs.runtime.say import say

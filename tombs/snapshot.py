@@ -32,13 +32,14 @@ class Block:
     """One committed block.
 
     Args:
-        kind: `layout.MODULE`, `layout.NOTE`, `layout.PENDING` or `layout.STACK`.
+        kind: `layout.MODULE` or one of those after it.
         late: whether the module was loaded before watching began.
         base: its first slot.
         count: how many slots it has.
         when: registered, nanoseconds since the epoch.
         digest: finds the module's image again.
-        data: the image, a note's JSON, or a pending module's name and path (`place_of`).
+        data: the image, a note's JSON, a pending module's name and path (`place_of`), or a
+            journal's entries (`journaled`).
     """
 
     __slots__ = (
@@ -64,7 +65,7 @@ class Block:
         self.data = data
         self.late = late
         self.at = self.beyond = 0  # where it begins in the strings, and where the next one does
-        self.settled = False  # of a pending block: whether its module is registered
+        self.settled = False  # of a pending block or a journal: whether all is registered
 
 
 def blocks(strings: memoryview, at: int, used: int, slots: int, next_slot: int) -> Iterator[Block]:
@@ -89,12 +90,12 @@ def blocks(strings: memoryview, at: int, used: int, slots: int, next_slot: int) 
             raise _spoiled(at, "no block begins there")
         if size % 8 or size < layout.BLOCK_SIZE + length or size > used - at:
             raise _spoiled(at, "its size is wrong")
-        if kind not in (layout.MODULE, layout.NOTE, layout.PENDING, layout.STACK):
+        if not layout.MODULE <= kind <= layout.JOURNAL:
             raise _spoiled(at, "its kind is unknown")
         if base != next_slot or count > slots - base or (kind != layout.MODULE and count):
             raise _spoiled(at, "its slots are wrong")
         data = strings[at + layout.BLOCK_SIZE : at + layout.BLOCK_SIZE + length]
-        if _checksum(data) != crc:
+        if kind != layout.JOURNAL and _checksum(data) != crc:
             raise _spoiled(at, "its checksum is wrong")
         block = Block(kind, base, count, when, digest, data, late=bool(flags & layout.LATE))
         block.at, block.beyond, block.settled = at, at + size, bool(settled)
@@ -114,6 +115,14 @@ def _checksum(data: memoryview) -> int:
     for at in range(0, len(data), _BRIEF):
         crc = crc32(data[at : at + _BRIEF], crc)
     return crc
+
+
+def journaled(data: bytes | memoryview) -> set[bytes]:
+    """Give the beginnings of the digests that a journal holds, of `layout.ENTRY` bytes each."""
+    size = layout.ENTRY
+    entries = {bytes(data[at : at + size]) for at in range(0, len(data), size)}
+    entries.discard(bytes(size))
+    return entries
 
 
 def place_of(image: Image) -> bytes:
@@ -223,7 +232,14 @@ class Snapshot:
             for block in self.blocks
             if block.kind == layout.PENDING and not block.settled
         }
-        self.waiting = len(doubt)  # modules
+        called = set().union(
+            *(
+                journaled(block.data)
+                for block in self.blocks
+                if block.kind == layout.JOURNAL and not block.settled
+            )
+        )
+        self.waiting = len(doubt) + len(called)  # modules
         try:
             self.modules = [
                 (block, _image(block)) for block in self.blocks if block.kind == layout.MODULE
@@ -231,7 +247,10 @@ class Snapshot:
         except ValueError as fault:
             raise GraveyardError(f"the graveyard is spoiled: {fault}") from None
         self._doubted = {
-            block.base for block, image in self.modules if doubt and place_of(image) in doubt
+            block.base
+            for block, image in self.modules
+            if (doubt and place_of(image) in doubt)
+            or (called and block.digest[: layout.ENTRY] in called)
         }
 
     def lines(self, form: str) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from tombs.errors import GraveyardError
 from tombs.evidence.standing import ALIVE, DEAD, Standings
 from tombs.formats.words import size
 from tombs.runtime import opening
-from tombs.runtime.graveyard import Refused
+from tombs.runtime.committing import Refused
 from tombs.runtime.opening import identity, stem
 from tombs.snapshot import read
 

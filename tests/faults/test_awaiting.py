@@ -46,15 +46,62 @@ def test_killed_before_anything_of_it_is_called(victim: Victim) -> None:
 
 
 def test_killed_as_soon_as_something_of_it_is_called(victim: Victim) -> None:
-    """The call is written down before the function's first line; so is its module."""
-    victim.run(f"{HOLD}import app, m\nm.called()\nassert awaits() == 1\n{KILL}", code=-9)
-    assert victim.tombs() == ["m.dead"]
+    """That it is called is written down before the function's first line, by whomever it is had."""
+    killed = f"{HOLD}import app, m\nm.called()\nassert awaits() == 2\n{KILL}"
+    victim.run(killed, code=-9, TOMBS_RUN=RUN)
+    assert victim.snapshot().functions == 0
+    assert victim.snapshot().waiting == 1
+    victim.run("import app, m\n", TOMBS_RUN=RUN)
+    assert victim.tombs() == ["app.called", "app.dead"]
+
+
+def test_killed_when_what_was_called_early_is_registered(victim: Victim) -> None:
+    """Then it is known what that was, and nothing is in doubt."""
+    settled = "session.settle()\nassert awaits() == 0\napp.called()\n"
+    victim.run(f"{HOLD}import app, m\nm.called()\nm.called()\n{settled}{KILL}", code=-9)
+    assert victim.snapshot().waiting == 0
+    assert victim.tombs() == ["app.dead", "m.dead"]
+
+
+def test_what_is_called_early_is_no_tomb_to_who_asks(victim: Victim) -> None:
+    """Nor is it in doubt: who asks has it registered first."""
+    ask = "print(b''.join(session.lines('function')).split())\nsession._background.let_go()\n"
+    ran = victim.run(f"{HOLD}import app, m\nm.called()\napp.dead()\n{ask}")
+    assert ran.out == ["[b'app.called', b'm.dead']"]
+
+
+def test_a_child_of_who_has_called_early(victim: Victim) -> None:
+    """It finds all registered and nothing in doubt; its own calls are marked at once."""
+    fork = f"if not os.fork():\n    assert awaits() == 0\n    app.called()\n    {KILL}"
+    end = "assert os.WIFSIGNALED(os.wait()[1])\nsession._background.let_go()\n"
+    victim.run(f"{HOLD}import app, m\nm.called()\nassert awaits() == 2\n{fork}{end}")
+    assert victim.snapshot().waiting == 0
+    assert victim.tombs() == ["app.dead", "m.dead"]
+
+
+def test_a_child_that_was_forked_before_anything_could_be_registered(victim: Victim) -> None:
+    """What its parent has called stays written down by the parent, whatever the child does."""
+    fork = (
+        "held = session.settle\n"
+        "type(session).settle = lambda *_: 0\n"
+        "if not os.fork():\n"
+        "    del type(session).settle\n"
+        "    assert awaits() == 2\n"
+        "    app.called()\n"
+        f"    {KILL}"
+        "assert os.WIFSIGNALED(os.wait()[1])\n"
+        f"{KILL}"
+    )
+    victim.run(f"{HOLD}import app, m\nm.called()\n{fork}", code=-9, TOMBS_RUN=RUN)
+    victim.run("import app, m\n", TOMBS_RUN=RUN)
+    assert victim.tombs() == []
 
 
 def test_killed_beside_a_process_that_has_it(victim: Victim) -> None:
-    """What one has called is no tomb of the other's."""
+    """What one has called is no tomb of the other's: it is marked at once, and not in doubt."""
     victim.run("import app, m\n", TOMBS_RUN=RUN)
     victim.run(f"{HOLD}import app, m\nm.called()\n{KILL}", code=-9, TOMBS_RUN=RUN)
+    assert victim.snapshot().waiting == 0
     assert victim.tombs() == ["app.called", "app.dead", "m.dead"]
 
 
@@ -89,7 +136,7 @@ def test_all_descriptors_closed_before_it_was_read(victim: Victim) -> None:
 
 @pytest.mark.parametrize("other", ["before", "after", "never"])
 def test_nothing_of_it_can_be_read_any_more(victim: Victim, other: str) -> None:
-    """Then nothing of it is called dead, by whomever it is had."""
+    """Nothing of it is called dead that may be called, by whomever it is had."""
     if other == "before":
         victim.run("import m\n", TOMBS_RUN=RUN)
     close = f"import shutil\nshutil.rmtree('__pycache__')\n{CLOSE}"
@@ -98,7 +145,8 @@ def test_nothing_of_it_can_be_read_any_more(victim: Victim, other: str) -> None:
     assert (ran.out, ran.rest) == (["went on"], "")
     if other == "after":
         victim.run("import m\n", TOMBS_RUN=RUN)
-    assert victim.tombs() == []
+    # What is registered already need not be read.
+    assert victim.tombs() == (["m.dead"] if other == "before" else [])
 
 
 def test_a_first_call_at_the_limit_of_recursion(victim: Victim) -> None:

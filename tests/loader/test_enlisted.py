@@ -16,7 +16,7 @@ from tombs.loader.cache import Entry
 from tombs.loader.enlisted import REASON, Enlisted
 from tombs.loader.module import Module
 from tombs.loader.populate import Populator
-from tombs.runtime.graveyard import Refused
+from tombs.runtime.committing import Refused
 from tombs.snapshot import read
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Enlisting:
         self.woken = 0
         self.entry = entry
         self.read = 0
-        self.populator.kept = SimpleNamespace(image=self._image)  # type: ignore[assignment]
+        self.populator.kept = SimpleNamespace(image=self._image, digest=self._digest)  # type: ignore[assignment]
         self.enlisted = Enlisted(self.populator, self._wake)
 
     def _wake(self) -> None:
@@ -59,6 +59,10 @@ class Enlisting:
         assert (name, key) == ("m", KEY)
         self.read += 1
         return self.entry
+
+    def _digest(self, name: str, key: int) -> bytes | None:
+        assert (name, key) == ("m", KEY)
+        return None if self.entry is None else self.entry.digest
 
     def take(self, source: str = SOURCE, file: str = "/srv/m.py") -> bool:
         """Take it on, as it is about to run."""

@@ -62,7 +62,7 @@ def test_stopped_it_leaves_nothing_behind_in_code(
             lambda: pauses.append(None),
         )
         monkeypatch.setattr(engine, "_enter", lambda code, _, seen=seen: seen.append(code.co_name))
-        engine._files[__file__] = []
+        engine._files[__file__] = [object()]  # type: ignore[list-item]
         assert engine.start()
         try:
             assert engine.remember(lambda _: None) == epochs

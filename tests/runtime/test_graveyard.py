@@ -23,7 +23,8 @@ from tombs import layout
 from tombs.block import digest
 from tombs.errors import GraveyardError
 from tombs.runtime import served
-from tombs.runtime.graveyard import Graveyard, Refused
+from tombs.runtime.committing import Refused
+from tombs.runtime.graveyard import Graveyard
 from tombs.snapshot import Snapshot, read
 
 

@@ -157,7 +157,7 @@ def spoil(path: str, at: int, form: str, value: object) -> None:
     ("at", "form", "value", "reason"),
     [
         (0, "<Q", 0, "it is no graveyard"),
-        (8, "<I", 3, "its format is 3, not 2"),
+        (8, "<I", 4, "its format is 4, not 3"),
         (12, "<I", 0x04030201, ".* another byte order"),
         (16, "<Q", 1 << 40, "its size doesn't fit"),
         (24, "<Q", 0, "its size doesn't fit"),

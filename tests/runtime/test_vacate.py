@@ -151,9 +151,10 @@ def test_a_place_is_asked_for_with_the_first_call() -> None:
     told: list[str] = []
     erased: list[FrameType] = []
 
-    def called(file: str) -> None:
+    def called(file: str) -> bool:
         told.append(file)
         vacate.place(5, 4)
+        return True
 
     vacate = Vacate(found, None, lambda frame: erased.append(frame) is None)
     vacate.await_call(called, "/srv/m.py")
@@ -165,17 +166,50 @@ def test_a_place_is_asked_for_with_the_first_call() -> None:
     assert len(erased) == 3
 
 
-def test_a_place_that_cannot_be_had_is_asked_for_again() -> None:
-    """What was called meanwhile is marked as soon as it is there, by whomever."""
+@pytest.mark.parametrize("early", [False, True])
+def test_a_place_that_comes_later(early: bool) -> None:
+    """What was called meanwhile is marked then; its prologue goes where it is written down."""
     found = markers()
     told: list[str] = []
-    vacate = Vacate(found, None)
-    vacate.await_call(told.append, "/srv/m.py")
+    erased: list[FrameType] = []
+
+    def called(file: str) -> bool:
+        told.append(file)
+        return not early
+
+    vacate = Vacate(found, None, lambda frame: erased.append(frame) is None)
+    vacate.await_call(called, "/srv/m.py")
     vacate(3)
     vacate(1)
     assert told == ["/srv/m.py"] * 2
+    assert not any(found)
+    assert len(erased) == (2 if early else 0)
     vacate.place(5, 4)
     assert list(found) == [0] * 6 + [1, 0, 1] + [0] * 7
+    vacate(0)
+    assert len(told) == 2
+
+
+def test_no_room_for_the_time_of_an_early_call() -> None:
+    """At the limit of recursion what waited is marked all the same, the rest the next time."""
+    found = markers()
+    touched: list[int] = []
+
+    class Times:
+        def touch(self, slot: int) -> None:
+            touched.append(slot)
+            if len(touched) == 1:
+                raise RecursionError
+
+    vacate = Vacate(found, None, None, Times())  # type: ignore[arg-type]
+    vacate.await_call(lambda _: False, "/srv/m.py")
+    vacate(1)
+    vacate(2)
+    with pytest.raises(RecursionError):
+        vacate.place(5, 4)
+    assert list(found) == [0] * 6 + [1, 1] + [0] * 8
+    vacate.place(5, 4)
+    assert {6, 7} <= set(touched)
 
 
 @pytest.mark.parametrize("placed", [False, True])
@@ -198,7 +232,7 @@ def test_a_handler_s_recursion_error_is_the_program_s() -> None:
     """It was raised while the place was asked for, and not by that."""
     vacate = Vacate(markers(), None)
 
-    def called(_file: str) -> None:
+    def called(_file: str) -> bool:
         raise RecursionError
 
     vacate.await_call(called, "/srv/m.py")

@@ -58,6 +58,7 @@ MOST: Final = 256 << 20  # bytes; a pack that is larger is started afresh
 PYC_HEAD: Final = 16
 _OPEN_MOST: Final = 8  # packs that are open at once
 _TABLE_AT: Final = HEAD.size + TABLE.size
+_DIGEST_AT: Final = 24  # in an entry of the table
 
 
 def _hash(data: bytes | memoryview) -> int:
@@ -161,6 +162,11 @@ class Pack:
             return None
         return entry
 
+    def digest(self, key: int) -> bytes | None:
+        """Give the digest of an entry's image, by what the table says; None where there is none."""
+        at = self.keys.get(key)
+        return None if at is None else self._table[at + _DIGEST_AT : at + _DIGEST_AT + 16]
+
     def close(self) -> None:
         """Give the descriptor back."""
         self._held.close()
@@ -226,6 +232,11 @@ class Cache:
         """Tell whether a module has an entry, which is read by `get` and only then looked at."""
         pack = self._pack(name)
         return pack is not None and key in pack.keys
+
+    def digest(self, name: str, key: int) -> bytes | None:
+        """Give the digest of a module's image, which is not read; None where it has no entry."""
+        pack = self._pack(name)
+        return None if pack is None else pack.digest(key)
 
     def put(self, name: str, entry: Entry) -> None:
         """Keep a module's entry; it is written with the next `flush`."""

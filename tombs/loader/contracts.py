@@ -28,6 +28,22 @@ class Enlisting(Protocol):
     def settle(self, end: float | None) -> int:
         """Register them until that moment; gives how many are left."""
 
+    def finish(self, end: float | None) -> int:
+        """Mark until that moment what was called of them; gives 0 when all is done."""
+
+    def reborn(self) -> None:
+        """Be another process, in a forked child."""
+
+
+class Journal(Protocol):
+    """What holds the modules that were called before they were registered."""
+
+    def add(self, digest: bytes) -> bool:
+        """Write one down, by its image's digest; False where there is no room."""
+
+    def settle(self) -> None:
+        """Write down that all are registered, and what was called is marked."""
+
 
 class Graveyard(Protocol):
     """What populating asks of the graveyard."""
@@ -50,6 +66,9 @@ class Graveyard(Protocol):
     ) -> int:
         """Register a module, or find it registered, and look at nothing of it."""
 
+    def known(self, digest: bytes) -> int | None:
+        """Tell whether a module is registered, as far as was read; gives what `record` takes."""
+
     def record(self, at: int) -> Allotted:
         """Give what was registered so."""
 
@@ -64,6 +83,9 @@ class Graveyard(Protocol):
 
     def settled(self, pending: int) -> None:
         """Write down that it is registered."""
+
+    def journal(self, digest: bytes) -> Journal | None:
+        """Begin a journal for that module and others; None where that is of no use."""
 
     def unknown(self, slot: int) -> None:
         """Mark a function that can't be watched."""

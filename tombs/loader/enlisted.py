@@ -3,10 +3,10 @@
 Theory of operation. Most modules of a program stay so while it is importing, and what is done for
 each, between the import of one and the next, finds the processor's caches cold: registering it
 costs two to three times what it costs in a row. So a module that the cache knows awaits its
-registration. It is registered when the first of its functions starts, before that is marked; and
-without that by the background thread when imports are over, or by whoever asks for the tombs, forks
-or ends. A process that is killed before leaves nothing of it behind, which is as it should be: it
-has called nothing of it, and what isn't there is not called dead.
+registration: by the background thread when imports are over, or by whoever asks for the tombs,
+forks or ends. A process that is killed before leaves nothing of it behind, which is as it should
+be: what isn't there is not called dead. When the first of its functions starts meanwhile, that is
+written down and remembered (tombs.loader.early), or where that can't be the module is registered.
 
 Objects that stay have the garbage collector run more often, too. So of each there is a number
 alone, and its Module (tombs.loader.module) is made when somebody looks for it. Rewritten code calls
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Final
 
     from tombs.loader.cache import Entry
+    from tombs.loader.early import Early
     from tombs.loader.module import Vacate
     from tombs.loader.populate import Populator
 
@@ -50,10 +51,14 @@ class Enlisted:
         populator: registers modules.
         wake: has `settle` called soon, by another thread.
         remake: gives what is kept of a module's code beside its image; None for nothing.
+        mark: marks a function by its code, its module registered; for an engine that is told of
+            each that starts.
     """
 
     __slots__ = (
         "_awaited",
+        "_early",
+        "_mark",
         "_populator",
         "_remake",
         "_vacates",
@@ -68,10 +73,13 @@ class Enlisted:
         populator: Populator,
         wake: Callable[[], None],
         remake: Callable[[CodeType], bytes] | None = None,
+        mark: Callable[[CodeType], object] = id,
     ) -> None:
         self._populator = populator
         self._wake = wake
         self._remake = remake
+        self._mark = mark
+        self._early: Early | None = None
         self._woken = False
         self.files: dict[str, list[Module]] = {}  # those that are made
         self.places: dict[str, int] = {}  # the others: where the image lies
@@ -97,9 +105,14 @@ class Enlisted:
         if not self._populator.plain or imports(code, "numba"):
             return False
         self._populator.modules += 1
+        if self._early is None:
+            from tombs.loader.early import Early  # noqa: PLC0415 - not where nothing is known
+
+            graveyard = self._populator.graveyard
+            self._early = Early(graveyard, self._digest, self._mark, self._wake)
         if vacate is not None:
             self._vacates[file] = vacate
-            vacate.await_call(self.of_file, file)
+            vacate.await_call(self._called, file)
         self._awaited[file] = (name, key)
         self.places[file] = _AWAITED
         if not self._woken:
@@ -127,6 +140,58 @@ class Enlisted:
                 break
             self._enlist(file)
         return len(self._awaited)
+
+    def finish(self, end: float | None) -> int:
+        """Mark what was called before it was registered, all of which now is.
+
+        Returns:
+            0 when that is done.
+        """
+        return 0 if self._early is None or self._early.settle(end) else 1
+
+    def reborn(self) -> None:
+        """Be another process, in a forked child."""
+        if self._early is not None:
+            self._early.reborn()
+
+    def started(self, code: CodeType, file: str) -> list[Module] | None:
+        """Take notice of a function that starts.
+
+        Args:
+            code: the function's.
+            file: the path that it comes from, one of `places`.
+
+        Returns:
+            The modules that it may be of, to mark it there; none where that is remembered.
+        """
+        early = self._early
+        if self.places.get(file) == _AWAITED and early is not None and early.started(code, file):
+            return []
+        return self.of_file(file)
+
+    def _called(self, file: str) -> bool:
+        """Take notice of a rewritten function's call; tells whether its vacate has its place."""
+        early = self._early
+        if self.places.get(file) == _AWAITED and early is not None and early.entered(file):
+            return False
+        self.of_file(file)
+        return True
+
+    def _digest(self, file: str) -> bytes | None:
+        """Give what a module that awaits its registration may be written down by."""
+        what = self._awaited.get(file)
+        if what is None or not self._populator.plain:
+            return None
+        digest = self._populator.kept.digest(*what)
+        return None if digest is None or self._known(digest) else digest
+
+    def _known(self, digest: bytes) -> int | None:
+        """Tell whether a module is registered by whomever, and nothing else is to be done."""
+        graveyard = self._populator.graveyard
+        at = graveyard.known(digest)
+        if at is None or not self._populator.plain or graveyard.record(at).image.flags:
+            return None
+        return at
 
     def add(self, module: Module, file: str) -> None:
         """Take on a module that is made."""
@@ -167,8 +232,7 @@ class Enlisted:
         name, key = what
         at: int | None = _NOTHING
         try:
-            entry = self._populator.kept.image(name, key)
-            at = self._anew(name, file, key) if entry is None else self._register(name, file, entry)
+            at = self._there(name, file, key) or self._read(name, file, key)
         except RecursionError:  # there is no room for it now
             raise
         except Exception as fault:
@@ -179,6 +243,25 @@ class Enlisted:
         if at is not None and self.places.get(file) == _AWAITED:
             self.places[file] = at
         self._awaited.pop(file, None)
+
+    def _there(self, name: str, file: str, key: int) -> int | None:
+        """Give where the image lies of a module that another process has registered."""
+        digest = self._populator.kept.digest(name, key)
+        at = None if digest is None else self._known(digest)
+        if at is not None:
+            self._place(file, at)
+        return at
+
+    def _place(self, file: str, at: int) -> None:
+        vacate = self._vacates.get(file)
+        if vacate is not None:
+            record = self._populator.graveyard.record(at)
+            vacate.place(record.base, record.image.count)
+
+    def _read(self, name: str, file: str, key: int) -> int | None:
+        """Register a module; gives where its image lies, None where its Module is made already."""
+        entry = self._populator.kept.image(name, key)
+        return self._anew(name, file, key) if entry is None else self._register(name, file, entry)
 
     def _anew(self, name: str, file: str, key: int) -> int | None:
         """Populate a module from its .pyc, and keep that, in the place of what can't be read."""
@@ -209,7 +292,6 @@ class Enlisted:
     def _register(self, name: str, file: str, entry: Entry) -> int | None:
         """Give where its image lies; None where more was to be done, and its Module is made."""
         populator, graveyard = self._populator, self._populator.graveyard
-        vacate = self._vacates.get(file)
         count, *_, flags = HEAD.unpack_from(entry.image)
         if populator.plain and not flags:
             if not count:
@@ -219,8 +301,7 @@ class Enlisted:
             except populator.refused:
                 pass
             else:
-                if vacate is not None:
-                    vacate.place(graveyard.record(at).base, count)
+                self._place(file, at)
                 return at
         module = Module(name, None, self._vacate(file), late=False, file=file)
         populator.populate(module, entry, 0.0)

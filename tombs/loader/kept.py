@@ -61,6 +61,10 @@ class Kept:
         """Tell whether there is something under a key; it may yet turn out to be damaged."""
         return self._cache is not None and self._cache.knows(name, key)
 
+    def digest(self, name: str, key: int) -> bytes | None:
+        """Give the digest of an image that is kept, and not read; None where there is none."""
+        return None if self._cache is None else self._cache.digest(name, key)
+
     def image(self, name: str, key: int) -> Entry | None:
         """Read an image, without its code; None where there is none that can be trusted."""
         return None if self._cache is None else self._cache.get(name, key, code=False)

@@ -36,15 +36,18 @@ class Lost:
         """Take on a module."""
         self._places.append((name, self._shorten(absolute(file))))
 
-    def settle(self, *, last: bool) -> None:
+    def settle(self, *, last: bool) -> bool:
         """Write the doubts down, and take for unknown what is registered of them.
 
         Args:
             last: there is no other time. Where the lock can't be had even then, everything is
                 unknown that wasn't seen called.
+
+        Returns:
+            Whether all of them are in doubt for every reader.
         """
         if not self._places:
-            return
+            return True
         registered, doubted = self._graveyard.others() or ((), ())
         for place in tuple(self._places):
             records = [one for one in registered if (one.image.module, one.image.file) == place]
@@ -53,5 +56,7 @@ class Lost:
                     self._graveyard.unknown(slot)
             if records or self._graveyard.pend(*place, late=True) is not None:
                 self._places.remove(place)
-        if last and not set(self._places).issubset(doubted):
+        done = set(self._places).issubset(doubted)
+        if last and not done:
             self._graveyard.doubt()
+        return done

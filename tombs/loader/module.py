@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         def place(self, base: int, count: int | None = None) -> None:
             """Take the module's first slot, and mark what was called before it was known."""
 
-        def await_call(self, called: Callable[[str], object], file: str) -> None:
+        def await_call(self, called: Callable[[str], bool], file: str) -> None:
             """Tell of each call, until its place is known."""
 
         def unseen(self) -> None:

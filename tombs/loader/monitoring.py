@@ -17,9 +17,9 @@ made anew over and over (eval in a loop) pays one callback each time, 3 to 5 % o
 A module body is code that starts as well. So a module that reached the interpreter without our
 finder (the script itself, pytest's rewritten modules, `runpy.run_path`) is caught when its body
 begins. Such a module is set aside with whatever of it starts, and populated later, at the latest
-when somebody asks or the program ends. A module that the cache knows is registered within the
-callback, when the first of its functions starts: some 70 us, and up to 50 ms where another process
-has the lock; nothing heavier happens there.
+when somebody asks or the program ends. Of a module that the cache knows the callback notes that it
+is called, for later (tombs.loader.early). Seldom it registers one: some 70 us, and up to 50 ms
+where another process has the lock; nothing heavier happens there.
 
 A second identifier, with local events, arms again what was called (tombs.runtime.epochs): taking
 the event from a code object and giving it back makes it start anew, where the global one can't be
@@ -83,7 +83,7 @@ class Monitoring:
         self._populator = populator
         self._wake = wake
         self._namespace = namespace
-        self._modules = Enlisted(populator, wake)
+        self._modules = Enlisted(populator, wake, mark=self._started_before)
         self._files = self._modules.files
         self._about: CodeType | None = None  # the body that runs next
         self._missed: list[CodeType] = []
@@ -154,7 +154,7 @@ class Monitoring:
     def _callback(self, disable: object) -> Callable[[CodeType, int], object]:
         get = self._files.get
         places = self._modules.places
-        of_file = self._modules.of_file
+        awaited = self._modules.started
         enter = self._enter
         body = self._body
         detached = self._detached
@@ -172,10 +172,10 @@ class Monitoring:
                         body(code)
                     return disable
                 file = code.co_filename
-                found = of_file(file) if file in places else get(file)
-                if found is not None:
+                found = awaited(code, file) if file in places else get(file)
+                if found:
                     enter(code, found)
-                elif (file[:1] != "<" or file == dynamic) and detached(code):
+                elif found is None and (file[:1] != "<" or file == dynamic) and detached(code):
                     return None  # to be told of each time
             except Exception as fault:
                 if _getframe is None:  # the interpreter's end has taken our names away

@@ -4,8 +4,8 @@ What costs time for each function (names, last lines, hashes, the rendered lines
 module's code and kept in the cache. A module that isn't found there is set aside: it runs, what
 starts in it is remembered, and its image is made later, by the background thread and a little at a
 time; at the latest when somebody asks for the tombs, before a fork, or when the program ends. One
-that is found there is registered at the price of a copy: before it runs, or (tombs.loader.enlisted)
-when the first of its functions starts, and without that as late as those that are set aside.
+that is found there is registered at the price of a copy: as late as those that are set aside
+(tombs.loader.enlisted), or before it runs where more is to be done than that.
 
 A module that can't be registered at once, since another process sits on the lock, waits in the same
 way. A module for which there is no room is let go, counted, and its functions are unknown.
@@ -254,8 +254,9 @@ class Populator:
                 raise
             finally:
                 self._making.remove(module)
-        if self._lost is not None:
-            self._lost.settle(last=patience > 0)
+        sure = self._lost is None or self._lost.settle(last=patience > 0)
+        if self.enlisting is not None and sure and not left:
+            left = self.enlisting.finish(end)
         self._settle_waiting(patience)
         if self._elsewhere:
             self.graveyard.doubt()
@@ -291,6 +292,8 @@ class Populator:
         What the child calls of it is known to the child alone: that is written down anew.
         """
         self.strangers.reborn()
+        if self.enlisting is not None:
+            self.enlisting.reborn()
         making, self._making = self._making, []
         for module in making:
             if not module.done or module.base is None:

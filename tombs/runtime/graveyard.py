@@ -3,21 +3,15 @@
 Registration happens once per module and takes the run's lock; a vacate takes none. What other
 processes registered is read from the file whenever its `used` has moved, so a module that five
 workers load is registered by the first of them, and the others find it by the digest of its image.
-
-Whatever does not fit is refused with a reason and noted in the file, once for the whole run, so
-that every reader can say what isn't known.
 """
 
 from __future__ import annotations
 
-import errno
-
 from tombs import layout, streams
 from tombs.block import encode, image_count
 from tombs.runtime import watching
-from tombs.runtime.index import Index, Record
+from tombs.runtime.committing import DEADLINE, FOR_NOTES, Committing, Refused
 from tombs.runtime.served import Served
-from tombs.wire import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,34 +19,19 @@ if TYPE_CHECKING:
     from ctypes import Array, c_uint8
     from typing import Final
 
+    from tombs.journal import Journal
     from tombs.patterns import Patterns
     from tombs.runtime.history import History
+    from tombs.runtime.index import Record
     from tombs.runtime.locks import FileLock
     from tombs.runtime.region import Region
 
-DEADLINE: Final = 1.0
 _PATIENCE: Final = 0.05
-# At least so much of the strings, a sixteenth else, is kept for notes: "strings full" is one.
-_FOR_NOTES: Final = 16 * 1024
 # Stacks are worth less than modules: a thousand at most, and none in the last quarter of it.
 STACKS: Final = 1000
 
 
-class Refused(Exception):  # noqa: N818 - an outcome, not a fault
-    """A module that was not registered.
-
-    Args:
-        reason: why, for people.
-        final: whether trying again is of no use.
-    """
-
-    def __init__(self, reason: str, *, final: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.final = final
-
-
-class Graveyard:
+class Graveyard(Committing):
     """A mapped graveyard file, and the lock for writing to it.
 
     Args:
@@ -61,15 +40,12 @@ class Graveyard:
     """
 
     __slots__ = (
-        *("_history", "_index", "_markers", "_served", "_spare"),
-        *("doubt", "epochs", "lock", "region", "returned", "shorten", "traps"),
+        *("_history", "_markers", "_served"),
+        *("doubt", "epochs", "returned", "shorten", "traps"),
     )
 
     def __init__(self, region: Region, lock: FileLock) -> None:
-        self.region = region
-        self.lock = lock
-        self._index = Index(region)
-        self._spare = max(_FOR_NOTES, region.strings >> 4)
+        super().__init__(region, lock)
         self._served = Served(region)
         self.doubt = region.doubt  # takes what wasn't seen called, by whomever, for unknown
         self._markers: Array[c_uint8] | None = None
@@ -127,7 +103,7 @@ class Graveyard:
                 if stack.first and stack.when - self._index.registered(stack.slot) < self.returned:
                     continue  # its module was loaded a moment ago
                 data = stack.json(self.shorten)
-                spare = max(_FOR_NOTES, self.region.strings >> 2)
+                spare = max(FOR_NOTES, self.region.strings >> 2)
                 try:
                     if self._index.stacks < STACKS:
                         self._append(layout.STACK, 0, 0, bytes(16), data, spare)
@@ -191,6 +167,10 @@ class Graveyard:
         finally:
             self.lock.release()
 
+    def known(self, digest: bytes) -> int | None:
+        """Tell whether a module is registered, as far as this process has read; gives as above."""
+        return self._index.known.get(digest)
+
     def record(self, at: int) -> Record:
         """Give the record of a module that is registered."""
         return self._index.record(at)
@@ -233,7 +213,7 @@ class Graveyard:
                 return None
             if self._index.doubted(place, late=late):
                 return None
-            data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, _FOR_NOTES)
+            data_at = self._append(layout.PENDING, 0, 0, bytes(16), place, FOR_NOTES)
             flag: int = self.region.strings_at + data_at - layout.BLOCK_SIZE + layout.SETTLED_AT
             self._index.pended(flag, place)
         except Refused:
@@ -242,102 +222,34 @@ class Graveyard:
             self.lock.release()
         return flag
 
+    def journal(self, digest: bytes) -> Journal | None:
+        """Begin to write down which modules are called before they are registered.
+
+        Args:
+            digest: of the first one's image.
+
+        Returns:
+            None where that can't be written, or where that one turns out to be registered.
+        """
+        from tombs.journal import SIZE, Journal  # noqa: PLC0415 - as for the markers
+
+        if not self.lock.acquire(_PATIENCE):
+            return None
+        try:
+            self._index.refresh()
+            if digest in self._index.known:
+                return None
+            at = self._append(layout.JOURNAL, 0, 0, bytes(16), bytes(SIZE), self._spare)
+            self._index.refresh()
+        except Refused:
+            return None
+        finally:
+            self.lock.release()
+        return Journal(self.region, at)
+
     def settled(self, pending: int) -> None:
         """Write down that a pending module is registered, and all that was called marked."""
         self.region.map[pending] = 1
-
-    def drop(self, digest: bytes, module: str, functions: int, reason: str) -> bool:
-        """Write down that a module was not recorded, once for the run.
-
-        Returns:
-            True where it is the first module that the run drops.
-        """
-        return self._note(digest, "dropped", module, functions, reason) == 1
-
-    def note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> bool:
-        """Write down what isn't watched, once for the run.
-
-        Args:
-            digest: 16 bytes that tell whether it was noted before.
-            note: `dropped` or `unwatched`.
-            module: the module's name.
-            functions: how many functions; 0 where that isn't known.
-            reason: why.
-
-        Returns:
-            True where this call was the one that wrote it.
-        """
-        return self._note(digest, note, module, functions, reason) > 0
-
-    def _note(self, digest: bytes, note: str, module: str, functions: int, reason: str) -> int:
-        """Write a note; gives 0 where it was there before, else how many modules are dropped."""
-        text = f'{{"note": "{note}", "module": {quote(module)}, "functions": {functions}'
-        text += f', "reason": {quote(reason)}}}'
-        if digest in self._index.noted or not self.lock.acquire(DEADLINE):
-            return 0
-        try:
-            self._index.refresh()
-            if digest in self._index.noted:
-                return 0
-            self._index.noted.add(digest)
-            try:
-                data = text.encode()
-                self._append(layout.NOTE, 0, 0, digest, data, 0)
-            except Refused:
-                dropped = self._index.drops + 1 + self.region.words[layout.DROPPED]
-                self.region.words[layout.DROPPED] += functions
-                return dropped
-            self._index.refresh()
-            return max(1, self._index.drops + self.region.words[layout.DROPPED])
-        finally:
-            self.lock.release()
-
-    def _append(
-        self,
-        kind: int,
-        flags: int,
-        count: int,
-        digest: bytes,
-        data: bytes | memoryview,
-        spare: int,
-        crc: int | None = None,
-    ) -> int:
-        """Commit a block; gives where its data lies in the strings region."""
-        region, mapped, words = self.region, self.region.map, self.region.words
-        used, base = words[layout.USED], self._index.next_slot
-        length = len(data)
-        size = layout.BLOCK_SIZE + (length + 7 & ~7)
-        if used + size > region.strings - spare:
-            raise Refused("strings full", final=True)
-        try:
-            if used + size > words[layout.ALLOCATED]:
-                region.room(used, size)
-            if count:
-                region.slot_room(base, count)
-        except OSError as fault:
-            # EBADF: the program closes all descriptors at this moment, and there will be another.
-            final = fault.errno != errno.EBADF
-            raise Refused(f"no room on disk ({fault.strerror})", final=final) from None
-        # Somebody who was killed half-way may have left markers in slots that were never committed.
-        first = region.markers_at + base
-        marker = layout.UNKNOWN if flags & layout.LATE else layout.POPULATED
-        mapped[first : first + count] = bytes((marker,)) * count
-        if crc is None:
-            from binascii import crc32  # noqa: PLC0415 - not before something is written
-
-            crc = crc32(data)
-        now = watching.moment(region)
-        head = layout.BLOCK.pack(
-            layout.BLOCK_MAGIC, kind, flags, size, count, base, crc, now, digest, length, 0
-        )
-        at = region.strings_at + used
-        # Not to the descriptor: the program may close it and be given its number at any moment.
-        middle = at + layout.BLOCK_SIZE
-        mapped[at:middle] = head
-        mapped[middle : middle + length] = data
-        words[layout.SLOTS_USED] = base + count
-        words[layout.USED] = used + size  # the commit
-        return int(used + layout.BLOCK_SIZE)
 
     def unknown(self, slot: int) -> None:
         """Mark a function that can't be watched, unless it was seen called."""

@@ -6,7 +6,7 @@ from _bisect import bisect_right
 
 from tombs import layout
 from tombs.block import Image
-from tombs.snapshot import blocks, place_of
+from tombs.snapshot import blocks, journaled, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Index:
 
     __slots__ = (
         "_images",
+        "_journals",
         "_mark",
         "_open",
         "_placed",
@@ -69,6 +70,7 @@ class Index:
         self.stacks = 0  # how many there are
         self.pending: dict[bytes, list[int]] = {}  # by place, where the bytes lie that settle it
         self._open: list[int] = []  # those of them that weren't set at the last look
+        self._journals: list[int] = []  # where those lie that weren't settled at the last look
         self._places: dict[bytes, list[Record]] = {}
         self._placed = 0
 
@@ -133,6 +135,18 @@ class Index:
         self._open = [flag for flag in self._open if not settled[flag]]  # what is set stays so
         return list(dict.fromkeys(map(self._place, self._open)))
 
+    def called(self) -> list[bytes]:
+        """Give the places of what is registered, and called by a process that hasn't done that."""
+        view, settled = self._region.view, self._region.map
+        at = [one for one in self._journals if not settled[one + layout.SETTLED_AT]]
+        self._journals = at
+        blocks = [view[one:][: layout.BLOCK.unpack_from(view, one)[3]] for one in at]
+        called = set().union(*[journaled(block[layout.BLOCK_SIZE :]) for block in blocks])
+        if not called:
+            return []
+        lie = [at for digest, at in self.known.items() if digest[: layout.ENTRY] in called]
+        return [place_of(self.record(one).image) for one in lie]
+
     def _place(self, flag: int) -> bytes:
         view, start = self._region.view, flag - layout.SETTLED_AT
         length = layout.BLOCK.unpack_from(view, start)[9]
@@ -161,6 +175,8 @@ class Index:
             elif block.kind == layout.PENDING:
                 flag = region.strings_at + block.at + layout.SETTLED_AT
                 self._pend(flag, bytes(block.data))
+            elif block.kind == layout.JOURNAL:
+                self._journals.append(region.strings_at + block.at)
             elif block.kind == layout.STACK:
                 self.stacks += 1
             elif block.kind == layout.NOTE:

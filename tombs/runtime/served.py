@@ -78,14 +78,14 @@ class Served:
         yield bytes(own)
 
     def _doubt(self) -> set[bytes]:
-        """Give what is awaited. Ask before the markers are looked at.
+        """Give what is awaited, or called already. Ask before the markers are looked at.
 
         Whoever registers marks what was called first, and then says that all is settled.
         """
         while not self._index.refresh(_BLOCKS):  # the first time, all modules of the program
             self._index.records  # noqa: B018 - made now, some at a time
             _sleep(_PAUSE)
-        return set(self._index.awaited())
+        return {*self._index.awaited(), *self._index.called()}
 
 
 def _of(record: Record, markers: bytes, doubt: set[bytes]) -> bytes:

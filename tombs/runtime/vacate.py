@@ -67,11 +67,12 @@ UNKNOWN = 2
 # Where there may be no room for a call.
 _OURS = (
     __name__,
-    *("tombs.block", "tombs.runtime.descriptors", "tombs.runtime.graveyard"),
-    *("tombs.runtime.history", "tombs.runtime.index", "tombs.runtime.locks"),
-    *("tombs.runtime.region", "tombs.runtime.watching", "tombs.loader.boundary"),
-    *("tombs.loader.cache", "tombs.loader.enlisted", "tombs.loader.kept", "tombs.loader.lost"),
-    *("tombs.loader.module", "tombs.loader.poke", "tombs.loader.populate"),
+    *("tombs.block", "tombs.journal", "tombs.runtime.committing", "tombs.runtime.descriptors"),
+    *("tombs.runtime.graveyard", "tombs.runtime.history", "tombs.runtime.index"),
+    *("tombs.runtime.locks", "tombs.runtime.region", "tombs.runtime.watching"),
+    "tombs.loader.boundary",
+    *("tombs.loader.cache", "tombs.loader.early", "tombs.loader.enlisted", "tombs.loader.kept"),
+    *("tombs.loader.lost", "tombs.loader.module", "tombs.loader.poke", "tombs.loader.populate"),
     *("tombs.loader.prologue", "tombs.loader.splice", "tombs.shorten"),
 )
 
@@ -119,29 +120,28 @@ class Vacate:
         self._waiting: set[int] = set()
         self._hidden = False
         self._erasing = False
-        self._called: Callable[[str], object] | None = None
+        self._called: Callable[[str], bool] | None = None
         self._file = ""
 
     # Its many branches: at the limit of recursion nothing of it could be a call.
-    def __call__(self, index: int) -> None:  # noqa: C901, PLR0912
+    def __call__(self, index: int) -> None:
         """Vacate a function's tomb; called by its prologue, and by nothing else."""
         base = self._base
-        if base is None and self._called is None:
-            self._waiting.add(index)  # here, for at the limit of recursion there is no call more
+        if base is None:
+            self._waiting.add(index)  # before anything else: see `place`
             base = self._base
-            if base is None:
+            if base is None and self._called is None:
                 return
-        known = base is not None and 0 <= index < self._count
-        if base is not None and known:
+        if base is not None and 0 <= index < self._count:
             self._markers[base + index] = VACATED
-        if self._erase is not None or self._history is not None or base is None:
+        if base is None or self._erase is not None or self._history is not None:
             try:
-                if base is None:
-                    base = self._place_now(index)
-                    known = base is not None and 0 <= index < self._count
-                if base is not None and known and self._history is not None:
+                called = self._called
+                early = base is None and called is not None and not called(self._file)
+                base = self._base
+                if base is not None and self._history is not None and 0 <= index < self._count:
                     self._history.touch(base + index)
-                if base is not None and self._erase is not None and not self._erasing:
+                if (base is not None or early) and self._erase is not None and not self._erasing:
                     # An audit hook of the program's is told of it, and may call us.
                     self._erasing = True
                     try:
@@ -155,11 +155,6 @@ class Vacate:
                     step = step.tb_next
                 if step is None or step.tb_frame.f_globals.get("__name__") not in _OURS:
                     raise
-                if base is None:
-                    self._waiting.add(index)
-                    base = self._base
-                    if base is not None and 0 <= index < self._count:
-                        self._markers[base + index] = VACATED
 
     # To torch.compile: call it as you compile, and leave it out of what you make. Else it would go
     # into the call and give up at the store, which is an error to who asked for one whole graph.
@@ -182,26 +177,16 @@ class Vacate:
         if self._erase is not None:
             self._retire(index, frame)
 
-    def await_call(self, called: Callable[[str], object], file: str) -> None:
+    def await_call(self, called: Callable[[str], bool], file: str) -> None:
         """Tell of each call, until the place is known.
 
         Args:
-            called: is to give the place soon, perhaps at once.
+            called: gives the place at once; or False, where it is written down that the module is
+                called. The place comes soon then, and the prologue can go.
             file: the module's, to tell it by.
         """
         self._called = called
         self._file = file
-
-    def _place_now(self, index: int) -> int | None:
-        """Ask for the place, and mark a function there; where there is none yet, remember it."""
-        if self._called is not None:
-            self._called(self._file)
-        if self._base is None:
-            self._waiting.add(index)
-        base = self._base
-        if base is not None and 0 <= index < self._count:
-            self._markers[base + index] = VACATED
-        return base
 
     def place(self, base: int, count: int | None = None) -> None:
         """Tell the module's first slot, and vacate the tombs of what was called before.
@@ -214,8 +199,13 @@ class Vacate:
         self._count = len(self._markers) - base if count is None else count
         self._base = base
         if self._waiting is not _PLACED:
-            for index in tuple(self._waiting):
-                self._mark(base, index)
+            waiting = tuple(self._waiting)
+            for index in waiting:  # without a call: there may be no room for one
+                if 0 <= index < self._count:
+                    self._markers[base + index] = VACATED
+            if self._history is not None:
+                for index in waiting:
+                    self._mark(base, index)
             self._waiting = _PLACED
         self._called = None
         if self._hidden:
