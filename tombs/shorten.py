@@ -21,10 +21,11 @@ class Shorten:
         prefixes: directories; where several fit, the longest is taken away.
     """
 
-    __slots__ = ("_prefixes",)
+    __slots__ = ("_prefixes", "some")
 
     def __init__(self, prefixes: Iterable[str] = ()) -> None:
         self._prefixes = sorted(map(os.path.abspath, prefixes), key=len, reverse=True)
+        self.some = bool(self._prefixes)  # whether there is anything to do
 
     def path(self, path: str) -> str:
         """Give a path from the prefix on; one that lies elsewhere as it is."""

@@ -74,16 +74,15 @@ class Journal:
         self.graveyard.told.append(f"settled {len(self.digests)}")
 
 
-def early_of(graveyard: Graveyard, woken: list[int] | None = None) -> Early:
+def early_of(graveyard: Graveyard) -> Early:
     """Make what a process has called early."""
-    woken = [] if woken is None else woken
-    return Early(graveyard, str.encode, graveyard.mark, lambda: woken.append(1))  # type: ignore[arg-type]
+    return Early(graveyard, str.encode, graveyard.mark)  # type: ignore[arg-type]
 
 
 def test_what_was_called_is_marked_before_the_journal_is_settled() -> None:
-    """A module is written down once, with its first function; somebody is woken to settle."""
-    graveyard, woken = Graveyard(), list[int]()
-    early = early_of(graveyard, woken)
+    """A module is written down once, with its first function."""
+    graveyard = Graveyard()
+    early = early_of(graveyard)
     assert early.started(A, FILE)
     assert early.started(B, FILE)
     assert early.started(C, "/srv/n.py")
@@ -91,7 +90,7 @@ def test_what_was_called_is_marked_before_the_journal_is_settled() -> None:
     assert [one.digests for one in graveyard.journals] == [
         [b"/srv/m.py", b"/srv/n.py", b"/srv/o.py"]
     ]
-    assert (woken, graveyard.told) == ([1], [])
+    assert graveyard.told == []
     assert early.settle(None)
     assert graveyard.told == ["marked a", "marked b", "marked c", "settled 3"]
     assert early.settle(None)
@@ -122,7 +121,7 @@ def test_what_cannot_be_written_down_is_not_remembered() -> None:
     refusing = Graveyard()
     refusing.refuses = True
     assert not early_of(refusing).started(A, FILE)
-    nothing = Early(graveyard, lambda _: None, graveyard.mark, lambda: None)  # type: ignore[arg-type]
+    nothing = Early(graveyard, lambda _: None, graveyard.mark)  # type: ignore[arg-type]
     assert not nothing.started(A, FILE)
 
 
@@ -168,7 +167,7 @@ def test_another_thread_settles_while_something_is_marked() -> None:
             assert early.settle(None)
         graveyard.mark(code)
 
-    early = Early(graveyard, str.encode, mark, lambda: None)  # type: ignore[arg-type]
+    early = Early(graveyard, str.encode, mark)  # type: ignore[arg-type]
     assert early.started(A, FILE)
     assert early.started(B, FILE)
     assert early.settle(None)
@@ -187,7 +186,7 @@ def test_what_fails_is_marked_the_next_time(closing: bool) -> None:
             raise RecursionError
         graveyard.mark(code)
 
-    early = Early(graveyard, str.encode, mark, lambda: None)  # type: ignore[arg-type]
+    early = Early(graveyard, str.encode, mark)  # type: ignore[arg-type]
     assert early.started(A, FILE)
     if closing:  # remembered between the last look and the new book
         book = early._book

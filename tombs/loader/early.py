@@ -50,22 +50,19 @@ class Early:
         digest: gives the digest of a module's image, by its path; None where it is to be
             registered at once.
         mark: marks a function that was remembered, its module registered.
-        wake: has `settle` called soon, by another thread.
     """
 
-    __slots__ = ("_begun", "_book", "_closing", "_digest", "_graveyard", "_mark", "_wake")
+    __slots__ = ("_begun", "_book", "_closing", "_digest", "_graveyard", "_mark")
 
     def __init__(
         self,
         graveyard: Graveyard,
         digest: Callable[[str], bytes | None],
         mark: Callable[[CodeType], object],
-        wake: Callable[[], object],
     ) -> None:
         self._graveyard = graveyard
         self._digest = digest
         self._mark = mark
-        self._wake = wake
         self._begun = 0
         self._book = _Book()
         self._closing: list[_Book] = []
@@ -111,7 +108,6 @@ class Early:
         if book is not self._book:  # whoever settles may have seen all of its journals
             journal.settle()
             return None
-        self._wake()
         return journal
 
     def settle(self, end: float | None) -> bool:

@@ -109,7 +109,7 @@ class Enlisted:
             from tombs.loader.early import Early  # noqa: PLC0415 - not where nothing is known
 
             graveyard = self._populator.graveyard
-            self._early = Early(graveyard, self._digest, self._mark, self._wake)
+            self._early = Early(graveyard, self._digest, self._mark)
         if vacate is not None:
             self._vacates[file] = vacate
             vacate.await_call(self._called, file)

@@ -49,17 +49,23 @@ class Kept:
 
     def key(self, name: str, file: str, payload: memoryview) -> int | None:
         """Give the key of a module by its marshalled code; None where nothing is kept."""
+        return self.find(name, file, payload)[0]
+
+    def find(self, name: str, file: str, payload: memoryview) -> tuple[int | None, bool]:
+        """Give the key, and whether there is something under it; it may yet turn out to be damaged.
+
+        This is done for each module between two imports, so what it costs counts.
+        """
         if self._open_cache is not None:
             self._cache, self._open_cache = self._open_cache(), None
-        if self._cache is None:
-            return None
-        written = self._shorten.path(file)
-        # An image holds the path as it is written down: another option, another image.
-        return self._cache.key_of(name, file if written == file else f"{file}\0{written}", payload)
-
-    def knows(self, name: str, key: int) -> bool:
-        """Tell whether there is something under a key; it may yet turn out to be damaged."""
-        return self._cache is not None and self._cache.knows(name, key)
+        cache = self._cache
+        if cache is None:
+            return None, False
+        if self._shorten.some and (written := self._shorten.path(file)) != file:
+            # An image holds the path as it is written down: another option, another image.
+            file = f"{file}\0{written}"
+        key = cache.key_of(name, file, payload)
+        return key, cache.knows(name, key)
 
     def digest(self, name: str, key: int) -> bytes | None:
         """Give the digest of an image that is kept, and not read; None where there is none."""

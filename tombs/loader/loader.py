@@ -16,6 +16,7 @@ by their file name, and so these functions bear importlib's.
 
 from __future__ import annotations
 
+from _frozen_importlib_external import SourceFileLoader
 from sys import _getframe
 
 from tombs.loader.boundary import ours
@@ -84,9 +85,11 @@ def wrap(loader: object, name: str, engine: Engine) -> None:
     One loader may have many modules (a zip file's has), and not all of them are wanted.
     A loader that has no code to give (an extension module's) or can't be wrapped is left as it is.
     """
-    if is_standard(loader) and getattr(loader.get_code, "__func__", None) is type(loader).get_code:  # type: ignore[attr-defined]
-        loader.get_code = Reading(loader, engine).get_code  # type: ignore[attr-defined]
-        return
+    if is_standard(loader):
+        original = loader.get_code  # type: ignore[attr-defined]
+        if getattr(original, "__func__", None) is type(loader).get_code:  # type: ignore[attr-defined]
+            loader.get_code = Reading(loader, original, engine).get_code  # type: ignore[attr-defined]
+            return
     loader = _working(loader)
     original = getattr(loader, "get_code", None)
     if original is None or isinstance(loader, type):
@@ -153,11 +156,9 @@ def _arm(
 
 def is_standard(loader: object) -> bool:
     """Tell whether a loader is the standard one of source files, as it was made."""
-    kind = type(loader)
     return (
-        kind.__name__ == "SourceFileLoader"
-        and kind.__module__ == "_frozen_importlib_external"
-        and getattr(loader.get_data, "__func__", None) is kind.get_data  # type: ignore[attr-defined]
+        type(loader) is SourceFileLoader
+        and getattr(loader.get_data, "__func__", None) is SourceFileLoader.get_data
     )
 
 
@@ -177,15 +178,21 @@ class Reading:
 
     Args:
         loader: the loader.
+        original: its `get_code`.
         engine: is asked for what it has in its cache, and given what is to be armed.
     """
 
     __slots__ = ("_engine", "_entry", "_key", "_loader", "_original", "_read")
 
-    def __init__(self, loader: Any, engine: Engine) -> None:  # noqa: ANN401 - see is_standard
+    def __init__(
+        self,
+        loader: Any,  # noqa: ANN401 - see is_standard
+        original: Callable[[str], CodeType],
+        engine: Engine,
+    ) -> None:
         self._loader = loader
         self._engine = engine
-        self._original: Callable[[str], CodeType] = loader.get_code
+        self._original = original
         self._read: Callable[[str], bytes] = loader.get_data
         self._key: int | None = None
         self._entry: Entry | None = None

@@ -281,9 +281,8 @@ class Monitoring:
 
     def recall(self, name: str, file: str, payload: memoryview) -> tuple[int | None, Entry | None]:
         """Look for the module in the cache; what is there is read when it is registered."""
-        kept = self._populator.kept
-        key = kept.key(name, file, payload)
-        return key, KNOWN if key is not None and kept.knows(name, key) else None
+        key, known = self._populator.kept.find(name, file, payload)
+        return key, KNOWN if known else None
 
     def arm(
         self, name: str, code: CodeType, key: int | None = None, entry: Entry | None = None
