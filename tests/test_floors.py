@@ -35,6 +35,7 @@ FLOORS = {
     "tombs.wire": 1,
     "tombs.snapshot": 2,
     "tombs.changes": 2,
+    "tombs.journal": 2,
     "tombs.config": 3,
     "tombs.diff": 3,
     "tombs.evidence": 3,
