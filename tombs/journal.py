@@ -16,9 +16,8 @@ from tombs import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mmap import mmap
     from typing import Final
-
-    from tombs.runtime.region import Region
 
 ROOM: Final = 120  # modules
 SIZE: Final = ROOM * layout.ENTRY  # bytes
@@ -28,17 +27,16 @@ class Journal:
     """A journal block of this process.
 
     Args:
-        region: the mapped file.
-        at: where the block's data lies in the strings region.
+        mapped: the file.
+        at: where the block's data lies in it.
     """
 
     __slots__ = ("_flag", "_map", "_numbers", "_words")
 
-    def __init__(self, region: Region, at: int) -> None:
-        start = region.strings_at + at
-        self._map = region.map
-        self._words = memoryview(region.map)[start : start + SIZE].cast("Q")
-        self._flag = start - layout.BLOCK_SIZE + layout.SETTLED_AT
+    def __init__(self, mapped: mmap, at: int) -> None:
+        self._map = mapped
+        self._words = memoryview(mapped)[at : at + SIZE].cast("Q")
+        self._flag = at - layout.BLOCK_SIZE + layout.SETTLED_AT
         self._numbers = iter(range(ROOM))  # each is given once, whoever asks
 
     def add(self, digest: bytes) -> bool:

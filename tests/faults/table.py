@@ -55,7 +55,7 @@ FAULTS = (
     ),
     row(
         "what is kept of a module can't be read when it is to be registered",
-        "it is made anew from the .pyc; where that is gone too, what may be called isn't called dead",
+        "it is made anew from the .pyc; where that is gone too, nothing called looks dead",
         AWAITING + "all_descriptors_closed_before_it_was_read",
         AWAITING + "nothing_of_it_can_be_read_any_more",
     ),

@@ -245,7 +245,7 @@ class Graveyard(Committing):
             return None
         finally:
             self.lock.release()
-        return Journal(self.region, at)
+        return Journal(self.region.map, self.region.strings_at + at)
 
     def settled(self, pending: int) -> None:
         """Write down that a pending module is registered, and all that was called marked."""
