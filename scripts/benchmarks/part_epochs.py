@@ -49,7 +49,7 @@ def _function(bench: Bench) -> None:
 def _requests(bench: Bench) -> None:
     """Measure requests: the 99th percentile, the median, and how long each takes of the whole."""
     where = site(bench)
-    length = bench.times(60, 10)
+    length = bench.times(60, 6)
     ways = {
         "without": bench.tombs("django", **where),
         "with": bench.tombs("django", "--epoch", f"{length}s", **where),
@@ -60,7 +60,7 @@ def _requests(bench: Bench) -> None:
         servers = {way: stack.enter_context(serving(bench, ways[way])) for way in ways}
         for port, _ in servers.values():
             _asked(bench, port, 3)
-        for turn in range(bench.times(5, 4)):
+        for turn in range(bench.times(5, 3)):
             for way in list(ways)[:: 1 if turn % 2 else -1]:
                 port, pid = servers[way]
                 before = _processor(pid)

@@ -21,6 +21,7 @@ from tombs.snapshot import read
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import CodeType
 
     from tombs.runtime.graveyard import Graveyard
 
@@ -50,7 +51,7 @@ class Enlisting:
         self.entry = entry
         self.read = 0
         self.populator.kept = SimpleNamespace(image=self._image, digest=self._digest)  # type: ignore[assignment]
-        self.enlisted = Enlisted(self.populator, self._wake)
+        self.enlisted = Enlisted(self.populator, self._wake, mark=self._mark)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -59,6 +60,10 @@ class Enlisting:
         assert (name, key) == ("m", KEY)
         self.read += 1
         return self.entry
+
+    def _mark(self, code: CodeType) -> None:
+        for module in self.enlisted.of_file(code.co_filename) or ():
+            module.enter(code)
 
     def _digest(self, name: str, key: int) -> bytes | None:
         assert (name, key) == ("m", KEY)
@@ -163,10 +168,59 @@ def test_a_lock_that_is_held_has_it_wait(tmp_path: Path) -> None:
     assert graveyard.lock.acquire(0.0)
     found = here.enlisted.of_file("/srv/m.py")
     assert found is not None
-    found[0].enter(next(one for one in compiled(SOURCE).co_consts if hasattr(one, "co_name")))
+    found[0].enter(function())
     assert here.populator.settle() == 1
     graveyard.lock.release()
     assert here.populator.settle() == 0
+    assert told(graveyard) == ["m.second"]
+
+
+def function() -> CodeType:
+    """Give the code of a function of the module."""
+    return next(one for one in compiled(SOURCE).co_consts if hasattr(one, "co_name"))
+
+
+def test_what_starts_early_is_written_down_and_marked_later(tmp_path: Path) -> None:
+    """Until then nobody calls anything of its module dead; then it is known what was called."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(opened(tmp_path), entry_of())
+    assert here.take()
+    for _ in range(2):
+        assert here.enlisted.started(function(), "/srv/m.py") == []
+    assert (here.read, read(graveyard.path).waiting) == (0, 1)
+    register(graveyard, SOURCE)
+    assert told(graveyard) == []
+    assert here.populator.settle() == 0
+    assert read(graveyard.path).waiting == 0
+    assert told(graveyard) == ["m.second"]
+    assert here.enlisted.started(function(), "/srv/m.py") != []
+
+
+def test_what_another_has_registered_is_marked_at_once(tmp_path: Path) -> None:
+    """It isn't even read."""
+    graveyard = opened(tmp_path)
+    register(graveyard, SOURCE)
+    here = Enlisting(opened(tmp_path), entry_of())
+    assert here.take()
+    found = here.enlisted.started(function(), "/srv/m.py")
+    assert found is not None
+    found[0].enter(function())
+    assert (here.read, read(graveyard.path).waiting) == (0, 0)
+    assert told(graveyard) == ["m.second"]
+
+
+def test_a_lock_that_is_held_keeps_what_started_early_in_doubt(tmp_path: Path) -> None:
+    """Remembered is not written down."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(opened(tmp_path), entry_of())
+    assert here.take()
+    assert here.enlisted.started(function(), "/srv/m.py") == []
+    assert graveyard.lock.acquire(0.0)
+    assert here.populator.settle() == 1
+    assert read(graveyard.path).waiting == 1
+    graveyard.lock.release()
+    assert here.populator.settle() == 0
+    assert read(graveyard.path).waiting == 0
     assert told(graveyard) == ["m.second"]
 
 

@@ -255,9 +255,9 @@ class Populator:
             finally:
                 self._making.remove(module)
         sure = self._lost is None or self._lost.settle(last=patience > 0)
-        if self.enlisting is not None and sure and not left:
-            left = self.enlisting.finish(end)
         self._settle_waiting(patience)
+        if self.enlisting is not None and sure and not (left or self._waiting):
+            left = self.enlisting.finish(end)
         if self._elsewhere:
             self.graveyard.doubt()
         return left + len(self._aside) + len(self._waiting) + self.strangers.find()
