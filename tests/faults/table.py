@@ -41,6 +41,7 @@ FAULTS = (
         AWAITING + "killed_as_soon_as_something_of_it_is_called",
         AWAITING + "killed_when_what_was_called_early_is_registered",
         AWAITING + "killed_beside_a_process_that_has_it",
+        AWAITING + "killed_as_it_imports_beside_another",
     ),
     row(
         "a fetch, a fork, an end, a signal's handler, the limit of recursion, as early as that",

@@ -192,3 +192,42 @@ def test_a_handler_calls_while_another_module_is_being_registered(victim: Victim
     )
     assert (ran.out, ran.told, ran.rest) == (["went on"], [], "")
     assert victim.tombs() == ["app.dead", "m.dead"]
+
+
+# As it is imported it calls into the module before it, and each function says that it was called.
+LINK = """\
+import os
+def called(): os.write(1, b"app{number}.called\\n")
+def other(): os.write(1, b"app{number}.other\\n")
+def dead(): pass
+import app{before}
+app{before}.called()
+if {number} % 3 == os.getpid() % 3: app{before}.other()
+"""
+
+
+@pytest.mark.parametrize("said", [1, 2, 7, 20, 41, 58])
+def test_killed_as_it_imports_beside_another(victim: Victim, said: int) -> None:
+    """At whatever call that is: nothing that either of them has called is a tomb."""
+    links = 60
+    victim.write("app0.py", "def called(): pass\ndef other(): pass\n")
+    for number in range(1, links):
+        victim.write(f"app{number}.py", LINK.format(number=number, before=number - 1))
+    names = ",".join(f"app{number}" for number in range(links))
+    known(victim, f"app{links - 1}", TOMBS_NAMESPACE=names)
+    program = f"import app{links - 1}, sys\nprint('ends', flush=True)\nsys.stdin.read()\n"
+    env = {"TOMBS_NAMESPACE": names, "TOMBS_RUN": RUN}
+    with victim.alive(program, **env) as one, victim.alive(program, **env) as other:
+        assert one.stdout is not None
+        assert other.stdout is not None
+        truth = [one.stdout.readline().strip() for _ in range(said)]
+        one.kill()
+        truth += one.stdout.read().split()
+        truth += [line.strip() for line in iter(other.stdout.readline, "ends\n")]
+        tombs = victim.tombs()
+        assert not set(tombs).intersection(truth)
+        ended = other.communicate("")
+        assert (other.returncode, ended) == (0, ("", ""))
+    tombs = victim.tombs()
+    assert not set(tombs).intersection(truth)
+    assert victim.snapshot().functions >= 3 * links - 1
