@@ -15,9 +15,9 @@ from tests.support_runs import short_directory
 from tombs.ahead import MONITORING, REWRITING, SERVING, START
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-SEARCHED = {"tombs", "tombs.version", "tombs.ahead", "tombs.loader", "tombs.runtime"}
+SEARCHED = {"tombs", "tombs.ahead"}
 # With -c there may be a script that a parent spawned this process for.
 OF_ENGINE = {"monitoring": {*MONITORING}, "rewrite": {*REWRITING, "tombs.loader.spawned"}}
 SHOW = (
@@ -118,7 +118,7 @@ def test_it_is_left_to_imports(before: str) -> None:
     """No other thread meets a module half loaded; a package in an archive has no files."""
     program = f"import sys, tombs\n{before}\nfrom tombs import ahead\nahead.load(ahead.START)\n"
     done = python(["-c", f"{program}print(*sys.modules)"], stdin="", check=True)
-    assert of_tombs(done.stdout.split()) == {"tombs", "tombs.version", "tombs.ahead"}
+    assert of_tombs(done.stdout.split()) == SEARCHED
 
 
 @pytest.fixture
@@ -135,11 +135,11 @@ import os, sys
 sys.path.insert(0, os.getcwd())
 from tombs import ahead
 try:
-    ahead.load(("tombs.errors", "tombs.runtime.say", "tombs.wire"))
+    ahead.load(("tombs.errors", "tombs.runtime", "tombs.runtime.say", "tombs.wire"))
 except BaseException as fault:
     print(type(fault).__name__)
 there = {name for name in sys.modules if name.startswith("tombs.")}
-there -= {"tombs.ahead", "tombs.version"}
+there.remove("tombs.ahead")
 print(*sorted(there), hasattr(sys.modules["tombs.runtime"], "say"))
 """
 
@@ -152,6 +152,106 @@ def test_a_module_that_fails_is_nowhere(copy: Path, fault: str) -> None:
     *told, last = done.stdout.splitlines()
     assert told == (["KeyboardInterrupt"] if "Keyboard" in fault else [])
     assert last == "tombs.errors tombs.runtime False"
+
+
+def test_it_ends_where_a_package_is_missing(copy: Path) -> None:
+    """Out of order it only gains less."""
+    program = LOADS.replace('"tombs.runtime", "tombs.runtime.say"', '"tombs.runtime.say"')
+    program = program.replace('hasattr(sys.modules["tombs.runtime"], "say")', "")
+    done = python(["-c", program], environment(PYTHONPATH=""), cwd=copy, check=True)
+    assert done.stdout.split() == ["tombs.errors"]
+
+
+COMPILE = """
+import compileall, os, py_compile, sys
+mode = getattr(py_compile.PycInvalidationMode, sys.argv[1])
+compileall.compile_dir(os.path.abspath("tombs"), quiet=1, force=True, invalidation_mode=mode)
+"""
+TRIED = """
+import os, sys
+sys.path.insert(0, os.getcwd())
+compiled = []
+sys.addaudithook(lambda event, rest: compiled.append(rest) if event == "compile" else None)
+from tombs import ahead
+compiled.clear()
+names = ("tombs.errors", "tombs.runtime", "tombs.runtime.say")
+if sys.argv[1] == "ahead":
+    ahead.load(names)
+    assert "tombs.runtime.say" in sys.modules or sys.argv[2] == "spoilt"
+for name in names:
+    try:
+        module = __import__(name, fromlist="*")
+    except Exception as fault:
+        print(type(fault), fault)
+    else:
+        code = vars(module).get("look", ahead.load).__code__
+        print(module.__doc__, module.__spec__.cached, code.co_filename, hasattr(module, "ANEW"))
+print(len(compiled))
+"""
+
+
+def tried(directory: Path, what: str = "", **changes: str) -> str:
+    """Load modules both ways, without writing anything; gives what is to be seen then."""
+    env = environment(PYTHONPATH="", PYTHONDONTWRITEBYTECODE="1", **changes)
+    ahead, imported = [
+        python(["-c", TRIED, way, what], env, cwd=directory, check=True).stdout
+        for way in ("ahead", "import")
+    ]
+    assert ahead == imported
+    return ahead
+
+
+def compiled(directory: Path, mode: str = "TIMESTAMP", **changes: str) -> None:
+    """Write the .pyc files."""
+    env = environment(PYTHONPATH="", **changes)
+    python(["-c", COMPILE, mode], env, cwd=directory, check=True)
+
+
+@pytest.mark.parametrize("mode", ["TIMESTAMP", "CHECKED_HASH", "UNCHECKED_HASH"])
+def test_it_runs_what_an_import_runs(copy: Path, mode: str) -> None:
+    """Whatever a .pyc is known by: an old one is run where nobody is to look at the source."""
+    compiled(copy, mode)
+    assert tried(copy).endswith("\n0\n")
+    with (copy / "tombs" / "errors.py").open("a") as source:
+        source.write("ANEW = True\n")
+    assert tried(copy).endswith("\n0\n" if mode == "UNCHECKED_HASH" else "\n1\n")
+
+
+@pytest.mark.parametrize("changes", [{"PYTHONPYCACHEPREFIX": "there"}, {"PYTHONOPTIMIZE": "2"}])
+def test_it_finds_what_an_import_finds(copy: Path, changes: dict[str, str]) -> None:
+    """Elsewhere, or without docstrings."""
+    compiled(copy)
+    assert "there" not in tried(copy)
+    assert tried(copy, **changes).endswith("\n3\n")
+    compiled(copy, **changes)
+    assert tried(copy, **changes).endswith("\n0\n")
+
+
+def test_paths_are_those_of_today(copy: Path) -> None:
+    """A tree that was moved with its .pyc files knows where it lies."""
+    compiled(copy)
+    copy = copy.rename(copy.with_name("moved"))
+    assert f"{copy}/tombs/runtime/say.py" in tried(copy)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data[:0],
+        lambda data: data[:20],
+        lambda data: b"\0\0\0\0" + data[4:],
+        lambda data: data[:16] + b"N",
+    ],
+    ids=["empty", "cut off", "of another Python", "no code"],
+)
+def test_a_spoilt_pyc_is_what_it_is_to_an_import(
+    copy: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    """What the system mends is mended; else whoever imports it is told."""
+    compiled(copy)
+    (path,) = copy.glob("tombs/__pycache__/errors.*.pyc")
+    path.write_bytes(spoil(path.read_bytes()))
+    tried(copy, "spoilt")
 
 
 def test_a_changed_source_is_compiled_anew(copy: Path) -> None:

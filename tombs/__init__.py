@@ -6,8 +6,6 @@ is loaded long before pytest, which would warn of that.
 
 from __future__ import annotations
 
-from tombs.version import __version__
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +14,16 @@ if TYPE_CHECKING:
     from tombs.session import Session
 
 __all__ = ["__version__", "start", "stop"]
+
+
+def __getattr__(name: str) -> str:
+    """Give the version when it is asked for: a start loads what holds it in quicker ways."""
+    if name != "__version__":
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from tombs.version import __version__  # noqa: PLC0415 - as above
+
+    return __version__
 
 
 class Off:

@@ -13,6 +13,9 @@ def _start(os, sys):
     if sys.version_info < (3, 11) or os.environ.get("TOMBS_ENABLE") != "1":
         return
     try:
+        from tombs import ahead
+
+        ahead.load(("tombs.identity",))
         from tombs.identity import interpreter
     except ImportError:
         if os.environ.get("TOMBS_PID") == str(os.getpid()):
