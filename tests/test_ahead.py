@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import ROOT, environment, python
 from tests.support_runs import short_directory
-from tombs.ahead import MONITORING, REWRITING, SERVING, START
+from tombs.ahead import ASLEEP, MONITORING, REWRITING, SERVING, START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,7 @@ SHOW = (
     "import json, sys\n"
     "def shown(name):\n"
     "    module = sys.modules[name]\n"
+    "    assert not hasattr(module, 'wakes_it')\n"
     "    spec, (parent, _, last) = module.__spec__, name.rpartition('.')\n"
     "    return [module.__name__, module.__file__, module.__package__, module.__doc__,\n"
     "        getattr(module, '__cached__', None), spec.name, spec.origin, spec.cached,\n"
@@ -33,6 +34,13 @@ SHOW = (
     "        sorted(vars(module))]\n"
     "print(json.dumps([shown(name) for name in names]))\n"
 )
+
+
+COMPILE = """
+import compileall, os, py_compile, sys
+mode = getattr(py_compile.PycInvalidationMode, sys.argv[1])
+compileall.compile_dir(os.path.abspath("tombs"), quiet=1, force=True, invalidation_mode=mode)
+"""
 
 
 @pytest.fixture(params=["rewrite", "monitoring"])
@@ -48,6 +56,34 @@ def env() -> Iterator[dict[str, str]]:
     """Give an environment with a run directory of its own, in which there can be a socket."""
     with short_directory() as directory:
         yield environment(TOMBS_DIR=str(directory))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Give a copy of the package, which a Python in its directory finds first."""
+    shutil.copytree(
+        Path(ROOT, "tombs"), tmp_path / "tombs", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def whole(copy: Path) -> Path:
+    """Give a copy with its .pyc files."""
+    compiled(copy)
+    return copy
+
+
+def compiled(directory: Path, mode: str = "TIMESTAMP", **changes: str) -> None:
+    """Write the .pyc files of the copy."""
+    env = environment(PYTHONPATH="", **changes)
+    python(["-c", COMPILE, mode], env, cwd=directory, check=True)
+
+
+def inside(directory: Path, program: str, env: dict[str, str] | None = None) -> str:
+    """Run a program with the copy of the package; gives what it prints."""
+    env = (env or environment()) | {"PYTHONPATH": ""}
+    return python(["-c", program], env, cwd=directory, check=True).stdout
 
 
 def of_tombs(names: list[str]) -> set[str]:
@@ -82,19 +118,90 @@ def test_a_start_searches_for_none_of_them(engine: str, env: dict[str, str]) -> 
     assert searched == SEARCHED | (OF_ENGINE[engine] - {*MONITORING, *REWRITING})
 
 
-def test_modules_are_as_an_import_makes_them() -> None:
+def test_modules_are_as_an_import_makes_them(whole: Path) -> None:
     """Names, files, specs, loaders, and where they are found: nothing tells the two apart."""
     names = (*START, *SERVING)
     ways = (
         "import tombs.ahead; tombs.ahead.load(names)",
         "for name in names: __import__(name)",
     )
-    shown = [
-        json.loads(python(["-c", f"names = {names}\n{way}\n{SHOW}"], check=True).stdout)
-        for way in ways
-    ]
+    shown = [json.loads(inside(whole, f"names = {names}\n{way}\n{SHOW}")) for way in ways]
     assert [row[0] for row in shown[0]] == list(names)
     assert shown[0] == shown[1]
+
+
+BEGIN = "import sys, tombs\nfrom tombs import ahead\nahead.load((*ahead.START, *ahead.SERVING))\n"
+
+
+def test_nothing_wakes_what_only_the_thread_that_serves_needs(
+    engine: str, env: dict[str, str], whole: Path
+) -> None:
+    """Neither a start nor what is asked of every module that there is."""
+    program = (
+        f"import sys, tombs\n{start(engine)}handle.stop()\n"
+        "for module in list(sys.modules.values()):\n"
+        "    getattr(module, '__warningregistry__', None), getattr(module, '__path__', None)\n"
+        "print(*['__getattr__' in vars(sys.modules[name]) for name in ahead.ASLEEP])\n"
+    )
+    program = program.replace("tombs\n", "tombs, tombs.ahead as ahead\n", 1)
+    assert inside(whole, program, env).split() == ["True"] * len(ASLEEP)
+
+
+def test_who_asks_finds_it_awake(engine: str, env: dict[str, str], whole: Path) -> None:
+    """Clients get their answers, and what was asleep is an import's in everything then."""
+    program = (
+        f"import sys, tombs, tombs.ahead as ahead\n{start(engine)}"
+        "import socket\n"
+        "def ask(words):\n"
+        "    client = socket.socket(socket.AF_UNIX)\n"
+        "    client.settimeout(20)\n"
+        "    client.connect(str(handle.address).removeprefix('unix://'))\n"
+        "    client.sendall(words)\n"
+        "    return client, client.recv(1000)\n"
+        "print(ask(b'tombs changes\\n')[1][:6], ask(b'graveyard\\n')[1][:5])\n"
+        "print(*['__getattr__' in vars(sys.modules[name]) for name in ahead.ASLEEP])\n"
+    )
+    first, last = inside(whole, program, env).splitlines()
+    assert first == "b'{\"tomb' b'TOMBS'"
+    assert last.split() == ["False"] * len(ASLEEP)
+
+
+def test_what_is_asleep_wakes_without_files(whole: Path) -> None:
+    """The program may have given up its rights by then; and no other module comes of it."""
+    program = BEGIN + (
+        "import shutil, os\nshutil.rmtree('tombs')\nbefore = list(sys.modules)\n"
+        "from tombs.runtime import conversation\n"
+        "from tombs.runtime.mapped import Mapped\n"
+        "print(conversation.Conversation.__name__, Mapped.__name__, conversation.BEAT)\n"
+        "assert before == list(sys.modules)\n"
+    )
+    assert inside(whole, program).startswith("Conversation Mapped b")
+
+
+def test_what_is_asleep_wakes_once(whole: Path) -> None:
+    """However many threads ask at the same time: to all of them its classes are the same."""
+    program = BEGIN + (
+        "import threading\nfrom tombs import changes\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "ready, found = threading.Barrier(8), []\n"
+        "def ask():\n    ready.wait()\n    found.append((changes.Changes, changes.full))\n"
+        "threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+        "[thread.start() for thread in threads], [thread.join() for thread in threads]\n"
+        "print(len(found), len(set(found)), '__getattr__' in vars(changes))\n"
+    )
+    assert inside(whole, program) == "8 1 False\n"
+
+
+def test_what_can_not_wake_is_asked_again(whole: Path) -> None:
+    """Where there was no memory for it, say."""
+    program = BEGIN + (
+        "from tombs import changes\nrun = ahead._run\n"
+        "def fails(*_):\n    ahead._run = run\n    raise MemoryError\n"
+        "ahead._run = fails\n"
+        "try:\n    changes.full\nexcept MemoryError:\n    print(changes.full.__name__)\n"
+        "try:\n    changes.fuller\nexcept AttributeError as fault:\n    print(fault)\n"
+    )
+    assert inside(whole, program) == "full\nmodule 'tombs.changes' has no attribute 'fuller'\n"
 
 
 WAITING = """
@@ -119,15 +226,6 @@ def test_it_is_left_to_imports(before: str) -> None:
     program = f"import sys, tombs\n{before}\nfrom tombs import ahead\nahead.load(ahead.START)\n"
     done = python(["-c", f"{program}print(*sys.modules)"], stdin="", check=True)
     assert of_tombs(done.stdout.split()) == SEARCHED
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Give a copy of the package, which a Python in its directory finds first."""
-    shutil.copytree(
-        Path(ROOT, "tombs"), tmp_path / "tombs", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    return tmp_path
 
 
 LOADS = """
@@ -162,11 +260,6 @@ def test_it_ends_where_a_package_is_missing(copy: Path) -> None:
     assert done.stdout.split() == ["tombs.errors"]
 
 
-COMPILE = """
-import compileall, os, py_compile, sys
-mode = getattr(py_compile.PycInvalidationMode, sys.argv[1])
-compileall.compile_dir(os.path.abspath("tombs"), quiet=1, force=True, invalidation_mode=mode)
-"""
 TRIED = """
 import os, sys
 sys.path.insert(0, os.getcwd())
@@ -199,12 +292,6 @@ def tried(directory: Path, what: str = "", **changes: str) -> str:
     ]
     assert ahead == imported
     return ahead
-
-
-def compiled(directory: Path, mode: str = "TIMESTAMP", **changes: str) -> None:
-    """Write the .pyc files."""
-    env = environment(PYTHONPATH="", **changes)
-    python(["-c", COMPILE, mode], env, cwd=directory, check=True)
 
 
 @pytest.mark.parametrize("mode", ["TIMESTAMP", "CHECKED_HASH", "UNCHECKED_HASH"])

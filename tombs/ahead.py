@@ -7,9 +7,12 @@ loaded as importlib's documentation has it for a file whose place is known, and 
 what an import would have made.
 
 What a module's .pyc holds is run where it is as plain as nearly all are: of this source by its time
-and its size, as Python itself would have it, and by the path that the source has now. With any
-other the standard loader does what there is to do (a stale .pyc is made anew). Measured on 3.12 and
-3.11: MEASURED of all instructions that a start takes beside the plain one's.
+and its size, as Python itself would have it. With any other the standard loader does what there is
+to do (a stale .pyc is made anew).
+
+Modules that only the thread that serves needs, once somebody asks, are there and asleep: read, and
+not made into code before a name is looked up in them. Loaded by that thread they would need files
+that may be out of reach by then, and `sys.modules` would change while the program goes through it.
 
 Nothing depends on these lists. What isn't in them, or can't be loaded so (the package lies in an
 archive), is imported by whoever needs it; out of order, they only gain less. And it is only done
@@ -22,6 +25,7 @@ import _thread
 import sys
 from _frozen_importlib import ModuleSpec, module_from_spec
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
 from _io import open_code
 from marshal import loads
 from posix import stat
@@ -29,7 +33,6 @@ from posix import stat
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import CodeType
     from typing import Any, Final
 
 PACKAGES: Final = ("tombs.loader", "tombs.runtime")
@@ -56,8 +59,8 @@ SERVING: Final = (
     *("tombs.changes", "tombs.runtime.mapped", "tombs.runtime.sockets"),
     *("tombs.runtime.conversation", "tombs.runtime.server"),
 )
-
-
+# These only the thread that serves needs, once somebody asks.
+ASLEEP: Final = ("tombs.changes", "tombs.runtime.mapped", "tombs.runtime.conversation")
 # How a .pyc begins that is known by its source's time and size, which follow.
 _PLAIN: Final = MAGIC_NUMBER + bytes(4)
 _HEAD: Final = len(_PLAIN) + 8
@@ -83,12 +86,15 @@ def _load(name: str) -> bool:
     try:
         above, _, last = name.rpartition(".")
         parent = sys.modules[above]
-        module, code = _made(parent, name, last)
+        module = _made(parent, name, last)
         sys.modules[name] = module
-        if code is not None:
-            exec(code, module.__dict__)  # noqa: S102 - as the loader does
-        else:
+        data = _kept(module.__file__, module.__spec__.cached)
+        if data is None:
             module.__loader__.exec_module(module)
+        elif name in ASLEEP:
+            _lay_down(module, data)
+        else:
+            _run(module, data)
         setattr(parent, last, module)
         done = True
     except Exception:  # noqa: BLE001, S110 - whoever imports it meets the same, and is told
@@ -99,8 +105,7 @@ def _load(name: str) -> bool:
     return done
 
 
-def _made(parent: Any, name: str, last: str) -> tuple[Any, CodeType | None]:  # noqa: ANN401 - modules
-    """Make a module, and find its code."""
+def _made(parent: Any, name: str, last: str) -> Any:  # noqa: ANN401 - modules
     directory = parent.__path__[0]
     package = name in PACKAGES
     if package:
@@ -113,11 +118,11 @@ def _made(parent: Any, name: str, last: str) -> tuple[Any, CodeType | None]:  # 
     else:  # its .pyc lies beside the package's own
         before, own, after = (parent.__spec__.cached or "").rpartition("__init__")
         spec.cached = f"{before}{last}{after}" if own else None
-    return module_from_spec(spec), _kept(file, spec.cached)
+    return module_from_spec(spec)
 
 
-def _kept(file: str, cached: str | None) -> CodeType | None:
-    """Give the code that a .pyc holds; None where it isn't plainly of this source as it is."""
+def _kept(file: str, cached: str | None) -> memoryview | None:
+    """Give what a .pyc holds; None where it isn't plainly of this source as it is."""
     if cached is None:
         return None
     try:
@@ -127,7 +132,31 @@ def _kept(file: str, cached: str | None) -> CodeType | None:
     except OSError:
         return None
     known = (int(found.st_mtime) & _WORD) | (found.st_size & _WORD) << 32
-    if data[:_HEAD] != _PLAIN + known.to_bytes(8, "little"):
-        return None
-    code: CodeType = loads(memoryview(data)[_HEAD:])  # noqa: S302 - as the loader does
-    return code if code.co_filename == file else None
+    same: bool = data[:_HEAD] == _PLAIN + known.to_bytes(8, "little")
+    return memoryview(data)[_HEAD:] if same else None
+
+
+def _run(module: Any, data: memoryview) -> None:  # noqa: ANN401 - a module
+    """Run a module as its loader does."""
+    code = loads(data)  # noqa: S302
+    _fix_co_filename(code, module.__file__)
+    exec(code, module.__dict__)  # noqa: S102
+
+
+def _lay_down(module: Any, data: memoryview) -> None:  # noqa: ANN401 - a module
+    """Have a module run when it is first asked for a name, by whatever thread."""
+    names = module.__dict__
+    lock = _thread.RLock()
+
+    def wake(name: str) -> object:
+        if name[:2] != "__":  # what is asked of every module that there is
+            with lock:
+                if names.get("__getattr__") is wake:
+                    _run(module, data)
+                    del names["__getattr__"]
+            if name in names:
+                return names[name]
+        message = f"module {module.__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+
+    names["__getattr__"] = wake

@@ -69,7 +69,8 @@ def _open(
         return
     from tombs.runtime import mapped, server  # noqa: PLC0415 - not where the socket is off
 
-    serving.changes = mapped.changes
+    # Looked up when it is called: until then that module is asleep (tombs.ahead).
+    serving.changes = lambda region, resume: mapped.changes(region, resume)  # noqa: PLW0108
     token = _token(where, settings.token_file, first=first)
     serving.leader = leader = Leader(stem + rundir.SERVE)
     undo.append(leader.close)

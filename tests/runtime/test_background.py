@@ -277,7 +277,8 @@ def test_exit_within_a_send(tmp_path: object, end: str) -> None:
         if pid == 0:
             os._exit(0)
         ended(pid)
-    running.server._limits.stall = 60.0
+    from tombs.runtime.conversation import Limits
+    running.server._limits = Limits(stall=60.0)
     waiting = [connect(running.address) for _ in range(4)]
     for client in waiting:
         client.sendall(b"tombs\\n")

@@ -16,11 +16,10 @@ import errno
 import time
 from select import POLLIN
 
-from tombs.changes import full
+from tombs import changes
 from tombs.errors import ServerError
-from tombs.runtime import sockets
+from tombs.runtime import conversation, sockets
 from tombs.runtime.background import Duty
-from tombs.runtime.conversation import Conversation, Limits
 from tombs.runtime.originals import original
 
 TYPE_CHECKING = False
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Final, Protocol
 
     from tombs.address import Address
-    from tombs.runtime.conversation import Source
+    from tombs.runtime.conversation import Conversation, Limits, Source
 
     class Leader(Protocol):
         """The right to serve, which one process of the run has."""
@@ -74,7 +73,7 @@ class Server(Duty):
         self._address = address
         self._leader = leader
         self._format = format
-        self._limits = limits or Limits()
+        self._limits = limits
         self._token = token  # a forked child has it from its parent
         self._listener: sockets.Listener | None = None
         self._leading = False
@@ -162,7 +161,7 @@ class Server(Duty):
         return sum(client.follows for client in self._clients.values())
 
     def _refuse(self) -> bytes:
-        return full(FOLLOWERS) if self._following() >= FOLLOWERS else b""
+        return changes.full(FOLLOWERS) if self._following() >= FOLLOWERS else b""
 
     def ready(self, fd: int, event: int) -> None:
         """Go on with a client, or let the next one in."""
@@ -239,8 +238,9 @@ class Server(Duty):
                 raise ServerError(f"can't accept clients at {self._address}: {fault}") from fault
             return
         if sockets.welcome(sock):
-            client = Conversation(
-                sock, self._source, self._format, now, self._limits, self._refuse, self._token
+            self._limits = limits = self._limits or conversation.Limits()
+            client = conversation.Conversation(
+                sock, self._source, self._format, now, limits, self._refuse, self._token
             )
             before = self._clients.get(client.fd)
             if before is not None:  # the program closed its descriptor, and this one got the number
