@@ -132,15 +132,19 @@ def test_a_file_system_without_allocation_gets_zeros(
     assert on_disk(path) >= CHUNK
 
 
+@pytest.mark.parametrize("room", [0, 1024])
 def test_a_full_disk_is_an_error_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     """Making a graveyard there takes nothing, and leaves no half of a file."""
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(fd: int, data: bytes, at: int) -> int:
+        del fd, data, at
+        if not room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return room
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(OSError, match="No space"):
         make(str(tmp_path / "a"), SLOTS, STRINGS, b"{}", 1)
     assert os.listdir(tmp_path) == []

@@ -1,9 +1,10 @@
 """One graveyard file: made, opened, mapped, and given room.
 
-The file is made under another name, whole and with its first pages allocated, and only then gets
-its own: whoever finds it finds all of it. It has its full size from the start but is sparse; room
-is allocated chunk by chunk before it is used, so that a full disk refuses a registration and never
-kills a program with SIGBUS.
+The file is made under another name, whole and with its header written, and only then gets its own:
+whoever finds it finds all of it. It has its full size from the start but is sparse; room is
+allocated chunk by chunk before it is used, so that a full disk refuses a registration and never
+kills a program with SIGBUS. What is written has its room: the header isn't allocated before. On a
+disk it needs none, then, where the file is removed before it is written back.
 """
 
 from __future__ import annotations
@@ -56,14 +57,18 @@ def make(path: str, slots: int, strings: int, identity: bytes, now: int) -> None
     try:
         os.fchmod(fd, 0o600)  # whatever the umask
         os.ftruncate(fd, size)
-        allocate(fd, 0, layout.HEADER_SIZE)
-        os.pwrite(fd, header, 0)
+        _write(fd, header)
         os.rename(unready, path)
     except BaseException:
         os.unlink(unready)
         raise
     finally:
         os.close(fd)
+
+
+def _write(fd: int, header: bytearray) -> None:
+    if os.pwrite(fd, header, 0) < len(header):  # a full disk may have some of its small blocks left
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def allocate(fd: int, at: int, size: int) -> None:
