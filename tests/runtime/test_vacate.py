@@ -140,7 +140,7 @@ def test_the_base_is_read_again_after_remembering() -> None:
             vacate.place(0)
             super().add(index)
 
-    vacate._waiting = Placing()
+    vacate._waiting = Placing({7})
     vacate(3)
     assert found[3] == 1
 

@@ -30,6 +30,22 @@ def _start(os, sys):
     import tombs
 
     tombs.start()
+    if sys.version_info < (3, 12):
+        _count_anew()
+
+
+def _count_anew():
+    """Have the program begin with nothing counted towards its next garbage collections.
+
+    What we make would bring its first look through all of its objects forward, which takes tens of
+    milliseconds. What Python's own start has counted, nine collections of 700 objects, is about as
+    much as we add. (3.12 has frozen objects of its own; from 3.13 on it was not measured.)
+    """
+    import gc
+
+    if gc.isenabled() and not gc.get_freeze_count():
+        gc.freeze()  # nothing is counted any more
+        gc.unfreeze()  # and nothing left out
 
 
 def _hidden(sys):

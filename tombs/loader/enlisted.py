@@ -59,8 +59,10 @@ class Enlisted:
         "_awaited",
         "_early",
         "_mark",
+        "_names",
         "_populator",
         "_remake",
+        "_tell",
         "_vacates",
         "_wake",
         "_woken",
@@ -83,7 +85,11 @@ class Enlisted:
         self._woken = False
         self.files: dict[str, list[Module]] = {}  # those that are made
         self.places: dict[str, int] = {}  # the others: where the image lies
-        self._awaited: dict[str, tuple[str, int]] = {}  # name and key of those that aren't there
+        # Those that aren't there yet, key and name apart: a pair of them would be an object more
+        # for each, which brings garbage collections forward.
+        self._awaited: dict[str, int] = {}
+        self._names: dict[str, str] = {}
+        self._tell = self._called  # made once, for as many vacates as there are
         self._vacates: dict[str, Vacate] = {}  # of those whose code was rewritten
         populator.enlisting = self
 
@@ -112,8 +118,9 @@ class Enlisted:
             self._early = Early(graveyard, self._digest, self._mark)
         if vacate is not None:
             self._vacates[file] = vacate
-            vacate.await_call(self._called, file)
-        self._awaited[file] = (name, key)
+            vacate.await_call(self._tell, file)
+        self._names[file] = name
+        self._awaited[file] = key
         self.places[file] = _AWAITED
         if not self._woken:
             self._woken = True
@@ -179,10 +186,10 @@ class Enlisted:
 
     def _digest(self, file: str) -> bytes | None:
         """Give what a module that awaits its registration may be written down by."""
-        what = self._awaited.get(file)
-        if what is None or not self._populator.plain:
+        name, key = self._names.get(file), self._awaited.get(file)
+        if name is None or key is None or not self._populator.plain:
             return None
-        digest = self._populator.kept.digest(*what)
+        digest = self._populator.kept.digest(name, key)
         return None if digest is None or self._known(digest) else digest
 
     def _known(self, digest: bytes) -> int | None:
@@ -226,10 +233,9 @@ class Enlisted:
 
     def _enlist(self, file: str) -> None:
         """Register a module; where that can't be, note it."""
-        what = self._awaited.get(file)
-        if what is None:  # another thread was quicker
+        name, key = self._names.get(file), self._awaited.get(file)
+        if name is None or key is None:  # another thread was quicker
             return
-        name, key = what
         at: int | None = _NOTHING
         try:
             at = self._there(name, file, key) or self._read(name, file, key)
@@ -243,6 +249,7 @@ class Enlisted:
         if at is not None and self.places.get(file) == _AWAITED:
             self.places[file] = at
         self._awaited.pop(file, None)
+        self._names.pop(file, None)
 
     def _there(self, name: str, file: str, key: int) -> int | None:
         """Give where the image lies of a module that another process has registered."""

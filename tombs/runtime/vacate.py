@@ -114,10 +114,9 @@ class Vacate:
         self._count = len(markers) - (base or 0)
         self._erase = erase
         self._history = history
-        # Most modules never need the one, and need the other until they are placed: sets that stay
-        # bring garbage collections forward.
+        # Most modules never need these: sets that stay bring garbage collections forward.
         self._stuck: frozenset[int] | None = None
-        self._waiting: set[int] = set()
+        self._waiting: set[int] | None = None
         self._hidden = False
         self._erasing = False
         self._called: Callable[[str], bool] | None = None
@@ -128,7 +127,11 @@ class Vacate:
         """Vacate a function's tomb; called by its prologue, and by nothing else."""
         base = self._base
         if base is None:
-            self._waiting.add(index)  # before anything else: see `place`
+            # Before anything else: see `place`. Not by a call, for which there may be no room; and
+            # that there is one set and no other is seen to in one line, in which nothing can come.
+            first = {index}
+            self._waiting = self._waiting or first
+            self._waiting.add(index)
             base = self._base
             if base is None and self._called is None:
                 return
@@ -199,7 +202,7 @@ class Vacate:
         self._count = len(self._markers) - base if count is None else count
         self._base = base
         if self._waiting is not _PLACED:
-            waiting = tuple(self._waiting)
+            waiting = tuple(self._waiting or ())
             for index in waiting:  # without a call: there may be no room for one
                 if 0 <= index < self._count:
                     self._markers[base + index] = VACATED
@@ -220,6 +223,8 @@ class Vacate:
                     self._markers[slot] = UNKNOWN
 
     def _wait(self, index: int) -> None:
+        first = {index}
+        self._waiting = self._waiting or first  # as above
         self._waiting.add(index)
         base = self._base
         # It was placed meanwhile, perhaps before the index was remembered.
