@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import ROOT, environment, python
+from tests.support import ROOT, environment, python, tombs_run
 from tests.support_runs import short_directory
 from tombs.ahead import ASLEEP, MONITORING, REWRITING, SERVING, START
 
@@ -116,6 +116,17 @@ def test_a_start_searches_for_none_of_them(engine: str, env: dict[str, str]) -> 
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     searched = of_tombs([line.rpartition("|")[2].strip() for line in lines])
     assert searched == SEARCHED | (OF_ENGINE[engine] - {*MONITORING, *REWRITING})
+
+
+def test_a_script_that_nobody_wants_costs_little(
+    engine: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    """Neither what would rewrite it is loaded nor what that needs."""
+    (tmp_path / "app.py").write_text("import sys\nprint(*sys.modules)\n")
+    options = ["-n", "wanted", "--engine", engine, "--", sys.executable, "app.py"]
+    done = tombs_run(options, env | {"PYTHONPATH": ROOT}, cwd=tmp_path, check=True)
+    rewrites = {"tombs.loader.poke", "tombs.loader.splice", "tombs.loader.prologue"}
+    assert not {*rewrites, "ctypes", "opcode"} & {*done.stdout.split()}
 
 
 def test_modules_are_as_an_import_makes_them(whole: Path) -> None:

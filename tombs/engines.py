@@ -63,7 +63,8 @@ def start_engine(
     else:
         from tombs.loader import script  # noqa: PLC0415 - as above
 
-        if script.watch_script(rewriting.arm_script, rewriting.lose_script):
+        arm, lose = rewriting.arm_script, rewriting.lose_script
+        if script.watch_script(arm, lose, namespace.of_script):
             undo.append(script.forget_script)
     return rewriting
 

@@ -155,7 +155,11 @@ class Rewriting:
         """Populate the script that is about to run, if it is wanted."""
         if not self._namespace.of_script(place(code)):
             return None
+        from tombs.loader import poke  # noqa: PLC0415 - only where a script is wanted
+
         try:
+            if not poke.can_replace():
+                return None
             changed = self._make("__main__", code, names)
         except Exception as fault:
             if not ours(fault):

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     Arm = Callable[[CodeType, dict[str, object]], CodeType | None]
-    Replace = Callable[[CodeType, dict[int, CodeType]], bool]
 
 _CODE = type((lambda: None).__code__)
 
 
-def watch_script(arm: Arm, lost: Callable[[], None] | None = None) -> bool:
+def watch_script(
+    arm: Arm,
+    lost: Callable[[], None] | None = None,
+    wanted: Callable[[str], object] = bool,
+) -> bool:
     """Have the script armed when it starts; call this while Python starts (sitecustomize).
 
     Args:
@@ -36,20 +39,22 @@ def watch_script(arm: Arm, lost: Callable[[], None] | None = None) -> bool:
             exceptions would be the script's.
         lost: called when the script runs as it was although `arm` gave its code rewritten: its
             functions are then not watched, and must not be taken for dead.
+        wanted: whether a script of this path is likely to be armed.
 
     Returns:
-        Whether a script is waited for: not with -c, -m, or a program typed in, not where somebody
-        profiles already, and not where constants can't be replaced.
+        Whether a script is waited for: not with -c, -m, or a program typed in, and not where
+        somebody profiles already.
     """
     if not _is_a_file() or sys.getprofile() is not None:
         return False
     if "__file__" in vars(sys.modules["__main__"]):  # it runs already
         return False
-    from tombs.loader import poke  # noqa: PLC0415 - only where there is a script
+    if wanted(sys.argv[0]):
+        # With ctypes, now: when the script starts, its directory is looked in for modules first.
+        from tombs.loader import poke  # noqa: PLC0415 - only where a script is wanted
 
-    if not poke.can_replace():
-        return False
-    sys.setprofile(_Watch(arm, lost, poke.replace_constants))
+        poke.can_replace()
+    sys.setprofile(_Watch(arm, lost))
     return True
 
 
@@ -68,12 +73,11 @@ def _is_a_file() -> bool:
 class _Watch:
     """A profile function that waits for one frame."""
 
-    __slots__ = ("_arm", "_globals", "_lost", "_replace")
+    __slots__ = ("_arm", "_globals", "_lost")
 
-    def __init__(self, arm: Arm, lost: Callable[[], None] | None, replace: Replace) -> None:
+    def __init__(self, arm: Arm, lost: Callable[[], None] | None) -> None:
         self._arm = arm
         self._lost = lost
-        self._replace = replace
         self._globals: dict[str, object] = vars(sys.modules["__main__"])
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
@@ -95,9 +99,11 @@ class _Watch:
         rewritten = self._arm(code, self._globals)
         if rewritten is None:
             return
+        from tombs.loader import poke  # noqa: PLC0415 - only where a script is wanted
+
         pairs = zip(code.co_consts, rewritten.co_consts, strict=False)
         new = {
             at: new for at, (old, new) in enumerate(pairs) if type(new) is _CODE and new is not old
         }
-        if not self._replace(code, new) and self._lost is not None:
+        if not poke.replace_constants(code, new) and self._lost is not None:
             self._lost()
