@@ -288,6 +288,11 @@ FAULTS = (
         INTERPRETER + "a_program_that_narrows_what_can_be_imported",
     ),
     row(
+        "a module of the program named like one of the library's",
+        "the program gets its own, when it asks for it",
+        INTERPRETER + "a_module_named_like_one_of_the_librarys",
+    ),
+    row(
         "monitoring identifiers taken, freed by others; restart_events",
         "the rewrite engine, or no harm; without an identifier nothing is called dead",
         INTERPRETER + "all_tool_identifiers_are_taken",

@@ -43,6 +43,26 @@ def test_flags_that_change_nothing(victim: Victim, flag: str) -> None:
     assert victim.tombs() == ["m.dead"]
 
 
+@pytest.mark.parametrize("name", ["opcode", "dis", "ctypes", "struct", "types"])
+def test_a_module_named_like_one_of_the_librarys(victim: Victim, name: str) -> None:
+    """The program gets its own, and it runs when the program asks for it; new or known, m is seen.
+
+    But for `opcode` where the rewrite engine isn't the default and knows no numbers.
+    """
+    if name == "opcode" and victim.engine == "rewrite" and sys.version_info >= (3, 14):
+        pytest.skip("there the library is asked")
+    plain = support.python(["-Ic", f"import sys; print({name!r} in sys.modules)"], check=True)
+    if plain.stdout == "True\n":
+        pytest.skip("Python has loaded the library's")
+    victim.write(f"{name}.py", "print('its own')\nOWN = 'own'\n")
+    source = f"import m\nm.called()\nprint('before')\nimport {name}\nprint({name}.OWN)\n"
+    for _ in range(2):
+        ran = victim.run(source, TOMBS_SOCKET="")
+        assert (ran.out, ran.told, ran.rest) == (["before", "its own", "own"], [], "")
+        assert victim.tombs() == ["m.dead"]
+        victim.clear()
+
+
 def test_a_program_that_changes_pythonpath(victim: Victim) -> None:
     """Its own children are watched where the bootstrap is still on it; no other one complains."""
     child = "import sys; sys.path.insert(0, sys.argv[1]); import app; app.called()"

@@ -267,6 +267,18 @@ def test_what_fails_its_trial_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not poke.replace_constants(code, {})
 
 
+def test_nothing_is_compiled_to_try_it() -> None:
+    """`compile` makes a class for each kind of node of a syntax tree, 200 KB of them."""
+    program = (
+        "import builtins, ctypes, opcode\n"
+        "from tombs.loader import poke\n"
+        "builtins.compile = None\n"
+        "print(poke.can_erase(), poke.can_replace())\n"
+    )
+    expected = f"{sys.version_info[:2] == (3, 11)} True\n"
+    assert python(["-c", program], check=True).stdout == expected
+
+
 def test_the_interpreter_ends_in_order() -> None:
     """Replaced constants survive shutdown, with a debug allocator watching."""
     program = (

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 # Loaded here, for tombs.block and tombs.loader.functions: never by the background thread.
 import _blake2  # noqa: F401
-import opcode  # noqa: F401
 from _imp import source_hash
 from _operator import itemgetter
 from binascii import crc32
 from marshal import dumps
 
 from tombs.block import HIDES, Entry, build
+from tombs.loader import opcodes  # noqa: F401
 from tombs.wire import beginning, line_of
 
 TYPE_CHECKING = False

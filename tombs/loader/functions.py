@@ -112,11 +112,12 @@ def _aliases(parent: CodeType) -> list[CodeType]:
 
     Each is made so: LOAD_CONST of its code, MAKE_FUNCTION, ..., CALL_INTRINSIC_1 TYPEALIAS.
     """
-    from opcode import opmap  # noqa: PLC0415 - most programs have no module that comes here
+    from tombs.loader.opcodes import numbers  # noqa: PLC0415 - on 3.12 and 3.13 alone
 
+    known = numbers()
     code = parent.co_code
-    mark = bytes((opmap["CALL_INTRINSIC_1"], _INTRINSIC_TYPEALIAS))
-    load, extend = opmap["LOAD_CONST"], opmap["EXTENDED_ARG"]
+    mark = bytes((known["CALL_INTRINSIC_1"], _INTRINSIC_TYPEALIAS))
+    load, extend = known["LOAD_CONST"], known["EXTENDED_ARG"]
     found: list[CodeType] = []
     if code.find(mark) < 0:
         return found

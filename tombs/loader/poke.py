@@ -32,10 +32,10 @@ right there is switched off. ctypes is imported then, not with this module.
 
 from __future__ import annotations
 
-import opcode
 import sys
 
 from tombs import streams
+from tombs.loader.opcodes import SPECIALISED, numbers
 from tombs.loader.prologue import NAME
 from tombs.loader.splice import prologue, splice
 
@@ -47,13 +47,15 @@ if TYPE_CHECKING:
 
     from tombs.loader.prologue import Prologue
 
+_FUNCTION: Any = type(lambda: None)
 _CODE = type((lambda: None).__code__)
 _UNIT = 2
 _POINTER = tuple.__itemsize__
 _tried: dict[Callable[[], bool], bool] = {}
 _operations: list[int] = []
 _characters: dict[int, Any] = {}  # ctypes' arrays of so many
-_JUMP_FORWARD = opcode.opmap["JUMP_FORWARD"]
+_JUMP_FORWARD = numbers()["JUMP_FORWARD"]
+_RESUME = numbers()["RESUME"]
 
 
 def can_erase() -> bool:
@@ -141,7 +143,7 @@ def _prologue_of(code: CodeType) -> tuple[int, bytes, bytes]:
     text = _instructions(code)
     general = _generals()
     at = 0
-    while at < len(text) and general[text[at]] != opcode.opmap["RESUME"]:
+    while at < len(text) and general[text[at]] != _RESUME:
         at += _UNIT
     at += how.resume
     return at, text[at : at + len(expected)], expected
@@ -177,20 +179,12 @@ def _alike(text: bytes, expected: bytes) -> bool:
 
 
 def _generals() -> list[int]:
-    """Give for each operation of 3.11 the one that it specialises, or itself.
-
-    Specialised operations have the numbers that are free, in the order of their names in `opcode`;
-    `dis` does the same, in some milliseconds.
-    """
+    """Give for each operation of 3.11 the one that it specialises, or itself."""
     if not _operations:
-        specialised: list[str] = getattr(opcode, "_specialized_instructions", [])
-        families: dict[str, list[str]] = getattr(opcode, "_specializations", {})
-        base = {name: family for family, names in families.items() for name in names}
-        free = [number for number, name in enumerate(opcode.opname) if name.startswith("<")]
         _operations.extend(range(256))
-        for number, name in zip(free, specialised, strict=False):
-            if name in base:
-                _operations[number] = opcode.opmap[base[name]]
+        for name, specialised in SPECIALISED.items():
+            for number in specialised:
+                _operations[number] = numbers()[name]
     return _operations
 
 
@@ -219,7 +213,6 @@ def _replace(code: CodeType, new: dict[int, CodeType]) -> bool:
         return False
     if not all(0 <= at < size and type(consts[at]) is _CODE for at in new):
         return False
-    """Replace a template's constant; see that the new one runs and references are right."""
     count = ctypes.pythonapi["Py_IncRef"]
     count.argtypes = [ctypes.py_object]
     count.restype = None
@@ -233,22 +226,20 @@ def _erasing_works() -> bool:
     """Erase and restore the prologue of a template, and see that the call and nothing else goes."""
     if sys.implementation.name != "cpython" or sys.version_info[:2] != (3, 11):
         return False
-    from types import FunctionType  # noqa: PLC0415
-
     code = splice(_increment.__code__, 0)
-    whole = splice(_increment.__code__, 0).co_code
+    whole = splice(_increment.__code__, 0)
     erased: list[bool] = []
 
     def vacate(_index: int) -> None:
         erased.append(_erase(sys._getframe(1)))  # noqa: SLF001
 
-    increment = FunctionType(code, {NAME: vacate})
+    increment = _FUNCTION(code, {NAME: vacate})
     for calls in (1, 2):  # so often that the interpreter specialises what it can
         if [increment(number) for number in range(64)] != list(range(1, 65)):
             return False
         if erased != [True] * calls or not _restore(code):
             return False
-        if not _alike(_instructions(code), whole):
+        if code != whole:  # to which specialised operations are those that they specialise
             return False
     return True
 
@@ -257,18 +248,19 @@ def _replacing_works() -> bool:
     """Replace a template's constant; see that the new one runs and references are right."""
     if sys.implementation.name != "cpython" or "t" in sys.abiflags:
         return False
-    template = compile("def of(): return 1000", "<tombs>", "exec", dont_inherit=True)
-    other = compile("def of(): return 2000", "<tombs>", "exec", dont_inherit=True)
+    template = _outer.__code__.replace(co_consts=(*_outer.__code__.co_consts,))  # its own tuple
     old = next(const for const in template.co_consts if type(const) is _CODE)
-    new = next(const for const in other.co_consts if type(const) is _CODE)
+    new = _increment.__code__
     counts = sys.getrefcount(old), sys.getrefcount(new)
     if not _replace(template, {template.co_consts.index(old): new}):
         return False
-    names: dict[str, Callable[[], int]] = {}
-    exec(template, names)  # noqa: S102 - our own template
-    run = names.pop("of")() == 2000
+    run = _FUNCTION(template, {})()(1) == 2
     return run and counts == (sys.getrefcount(old), sys.getrefcount(new) - 1)
 
 
 def _increment(number: int) -> int:
     return number + 1
+
+
+def _outer() -> Callable[[int], int]:
+    return lambda number: number

@@ -12,22 +12,23 @@ come before its own.
 
 from __future__ import annotations
 
-from opcode import opmap
+from tombs.loader.opcodes import numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, FunctionType
 
 NAME = "_tomb_vacate"
 STACK = 3  # NULL, the callable, the index; where a body begins the stack is empty
 
 _CONSTANT = 1 << 20  # too large for the instructions that carry a small number themselves
 _TEMPLATE = f"def template():\n {NAME}({_CONSTANT})\n {NAME}({_CONSTANT})\n"
-_EXTENDED_ARG = opmap["EXTENDED_ARG"]
-_LOAD_CONST = opmap["LOAD_CONST"]
-_LOAD_GLOBAL = opmap["LOAD_GLOBAL"]
-_POP_TOP = opmap["POP_TOP"]
-_RESUME = opmap["RESUME"]
+_CALL = numbers()["CALL"]
+_EXTENDED_ARG = numbers()["EXTENDED_ARG"]
+_LOAD_CONST = numbers()["LOAD_CONST"]
+_LOAD_GLOBAL = numbers()["LOAD_GLOBAL"]
+_POP_TOP = numbers()["POP_TOP"]
+_RESUME = numbers()["RESUME"]
 _SMALL = 64  # arguments below are what nearly all functions have, and fit into one unit
 _NOWHERE = 0x80 | 15 << 3  # | units - 1
 
@@ -141,10 +142,12 @@ def learn() -> Prologue:
     if not whole:
         raise SpliceError("the compiler of this Python writes calls in an unknown way")
     after = call[const + 2 :]
-    return Prologue(text[:first], call[2:const], after, after.rindex(bytes((opmap["CALL"], 1))))
+    return Prologue(text[:first], call[2:const], after, after.rindex(bytes((_CALL, 1))))
 
 
 def _template() -> CodeType:
-    module = compile(_TEMPLATE, "<tombs>", "exec", dont_inherit=True, optimize=0)
-    function: CodeType = module.co_consts[0]
-    return function
+    # Not by `compile`, which asks whether it is given a tree: Python makes a class for each kind of
+    # node then, 200 KB of them.
+    names: dict[str, FunctionType] = {}
+    exec(_TEMPLATE, names)  # noqa: S102 - our own template
+    return names["template"].__code__

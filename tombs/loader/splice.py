@@ -19,8 +19,7 @@ and the oracle in tests.
 
 from __future__ import annotations
 
-from opcode import opmap
-
+from tombs.loader.opcodes import numbers
 from tombs.loader.prologue import (
     NAME,
     STACK,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["SpliceError", "splice"]
 
 _FUNCTION = 0x03  # CO_OPTIMIZED | CO_NEWLOCALS: module and class bodies lack them
-_RESUME = opmap["RESUME"]
+_RESUME = numbers()["RESUME"]
 _NAMES = (NAME,)
 _BEFORE = no_location(1)  # each unit before RESUME has an entry of its own, as a rule
 _learnt: list[Prologue] = []

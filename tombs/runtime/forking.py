@@ -19,17 +19,15 @@ LATE: Final = (
     "_blake2",
     "_ctypes",
     "binascii",
-    "ctypes",
-    "opcode",
     "tombs.loader.cache",
     "tombs.loader.describe",
     "tombs.loader.functions",
     "tombs.loader.lost",
+    "tombs.loader.opcodes",
     "tombs.loader.pyc",
     "tombs.runtime.history",
     "tombs.runtime.hush",
     "tombs.runtime.vacate",
-    "types",
 )
 LATE_OF: Final = {"rewrite": ("tombs.loader.poke", "tombs.loader.rewrite")}
 _loaded: list[bool] = []
