@@ -33,6 +33,7 @@ FLOORS = {
     "tombs.streams": 1,
     "tombs.values": 2,
     "tombs.wire": 1,
+    "tombs.blocks": 2,
     "tombs.snapshot": 2,
     "tombs.changes": 2,
     "tombs.journal": 2,

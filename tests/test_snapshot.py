@@ -11,9 +11,10 @@ import pytest
 
 from tests.support_graveyard import NAMES, SOURCE, WHO, opened, register
 from tombs import layout
+from tombs.blocks import CHUNK
 from tombs.errors import GraveyardError
 from tombs.runtime.graveyard import Graveyard
-from tombs.snapshot import CHUNK, Snapshot, read
+from tombs.snapshot import Snapshot, read
 from tombs.wire import function_line
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ START: Final = (
     *("tombs.shorten", "tombs.loader.populate", "tombs.loader.enlisted"),
     *("tombs.runtime.originals", "tombs.runtime.descriptors", "tombs.runtime.locks"),
     *("tombs.runtime.ending", "tombs.runtime.forking"),
-    *("tombs.runtime.leaving", "tombs.layout", "tombs.runtime.watching", "tombs.snapshot"),
+    *("tombs.runtime.leaving", "tombs.layout", "tombs.runtime.watching", "tombs.blocks"),
     *("tombs.runtime.index", "tombs.runtime.committing", "tombs.runtime.served"),
     *("tombs.runtime.graveyard", "tombs.runtime.region", "tombs.runtime.opening"),
     *("tombs.runtime.recursive", "tombs.runtime.waker", "tombs.runtime.background"),

@@ -37,7 +37,7 @@ from _bisect import bisect_right
 
 from tombs import layout
 from tombs.block import Image
-from tombs.snapshot import blocks, journaled, place_of
+from tombs.blocks import blocks, journaled, place_of
 from tombs.wire import quote
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Final, Protocol
 
-    from tombs.snapshot import Block
+    from tombs.blocks import Block
 
     class Place(Protocol):
         """Where a graveyard's bytes are: mapped, or in a file."""

@@ -19,6 +19,7 @@ import sys
 import time
 
 from tombs import ahead, rundir
+from tombs.blocks import joined
 from tombs.engines import start_engine, vacates
 from tombs.identity import interpreter
 from tombs.loader.boundary import ours
@@ -36,7 +37,6 @@ from tombs.runtime.originals import original
 from tombs.runtime.say import say
 from tombs.serving import serve
 from tombs.shorten import Shorten
-from tombs.snapshot import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

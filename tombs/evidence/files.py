@@ -8,9 +8,9 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tombs.blocks import joined
 from tombs.errors import TombsError
 from tombs.evidence.compression import writer
-from tombs.snapshot import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

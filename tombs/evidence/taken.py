@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from typing import Final
 
     from tombs.block import Image
+    from tombs.blocks import Block
     from tombs.evidence.calls import Calls
-    from tombs.snapshot import Block, Snapshot
+    from tombs.snapshot import Snapshot
 
 # Any value of a marker that isn't known means that nobody knows.
 _STATES: Final = bytes(

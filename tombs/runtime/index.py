@@ -6,7 +6,7 @@ from _bisect import bisect_right
 
 from tombs import layout
 from tombs.block import Image
-from tombs.snapshot import blocks, journaled, place_of
+from tombs.blocks import blocks, journaled, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tombs import layout
+from tombs.blocks import DOUBTED, place_of, tomb_pieces
 from tombs.runtime.index import Index
 from tombs.runtime.originals import original
-from tombs.snapshot import DOUBTED, place_of, tomb_pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
