@@ -163,14 +163,9 @@ def functions(module: CodeType) -> list[CodeType]:
     return list(found.values())
 
 
-def numbered(module: CodeType) -> dict[int, int]:
-    """Number the functions of a module for `rewrite`."""
-    return {id(code): index for index, code in enumerate(functions(module))}
-
-
 def rewritten(module: CodeType) -> CodeType:
     """Rewrite all of a module's functions, and let none fail."""
-    code, failed = rewrite(module, numbered(module))
+    code, failed = rewrite(module, functions(module))
     assert failed == []
     return code
 

@@ -30,8 +30,7 @@ def test_an_assembled_function_behaves_as_before(
     refuse(monkeypatch)
     code = compiled(SHAPES[shape])
     called: list[int] = []
-    indexes = {id(function): index for index, function in enumerate(functions(code))}
-    assembled, failed = rewrite(code, indexes)
+    assembled, failed = rewrite(code, functions(code))
     assert failed == []
     expected = executed(code, called.append)["result"]()
     assert called == []
@@ -45,7 +44,7 @@ def test_a_function_that_nobody_can_do_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_prologue", broken_prologue)
     code = compiled("def f():\n    def g(): return 1\n    return g()\n")
     f, g = sorted(functions(code), key=lambda one: one.co_name)
-    rewritten, failed = rewrite(code, {id(f): 0, id(g): 1})
+    rewritten, failed = rewrite(code, [f, g])
     assert sorted(failed) == [0, 1]
     assert rewritten is code
 
@@ -68,7 +67,7 @@ def test_the_library_is_imported_only_when_needed() -> None:
         "import sys\n"
         "from tombs.loader.rewrite import rewrite\n"
         "code = compile('def f(): pass', 'x', 'exec')\n"
-        "assert rewrite(code, {id(code.co_consts[0]): 0})[1] == []\n"
+        "assert rewrite(code, [code.co_consts[0]])[1] == []\n"
         "print(sorted({'bytecode', 'ctypes', 'dis', 'inspect'} & sys.modules.keys()))\n"
     )
     assert python(["-S", "-c", program], check=True).stdout == "[]\n"

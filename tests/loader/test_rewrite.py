@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.loader.specimens import compiled, executed, functions, numbered, rewritten
+from tests.loader.specimens import compiled, executed, functions, rewritten
 from tombs.loader.rewrite import rewrite
 
 if TYPE_CHECKING:
@@ -33,23 +33,23 @@ def test_each_function_calls_with_its_own_index() -> None:
     )
     code = compiled(source)
     called: list[int] = []
-    indexes = {id(function): function.co_firstlineno * 10 for function in functions(code)}
-    done, failed = rewrite(code, indexes)
+    last_first = sorted(functions(code), key=lambda one: one.co_firstlineno, reverse=True)
+    done, failed = rewrite(code, last_first)
     assert failed == []
     assert executed(done, called.append)["f"]() == 1
-    assert called == [50, 20, 30]
+    assert called == [0, 2, 1]
 
 
 def test_what_has_no_index_stays_the_same_object() -> None:
     """A function left out is untouched, and so is code with no rewritten function below it."""
     code = compiled("def f(): pass\ndef g():\n    def h(): pass\nclass C: x = 1\n")
     f = next(one for one in functions(code) if one.co_name == "f")
-    done, _ = rewrite(code, {id(f): 0})
+    done, _ = rewrite(code, [f])
     kept = [old is new for old, new in zip(code.co_consts, done.co_consts, strict=True)]
     changed = [old for old, same in zip(code.co_consts, kept, strict=True) if not same]
     assert changed == [f]
-    assert rewrite(code, {}) == (code, [])
-    assert rewrite(code, {})[0] is code
+    assert rewrite(code, []) == (code, [])
+    assert rewrite(code, [])[0] is code
 
 
 def test_the_code_given_is_left_as_it_is() -> None:
@@ -60,6 +60,21 @@ def test_the_code_given_is_left_as_it_is() -> None:
     assert marshal.dumps(code) == before
 
 
+def test_code_that_stands_at_two_depths_is_one() -> None:
+    """Whatever it is within gets the rewritten one, whether that comes before it or behind."""
+    code = compiled("def c():\n    def g(): return 1\n    return g()\ndef p(): pass\n")
+    c, p = (const for const in code.co_consts if isinstance(const, type(code)))
+    deep = p.replace(co_consts=(*p.co_consts, c))
+    tree = code.replace(co_consts=tuple(deep if one is p else one for one in code.co_consts))
+    for whole in (tree, tree.replace(co_consts=tree.co_consts[::-1])):
+        done, failed = rewrite(whole, functions(whole))
+        top = {const.co_name: const for const in done.co_consts if isinstance(const, type(code))}
+        assert not failed
+        assert "_tomb_vacate" in top["c"].co_names
+        assert top["c"] in top["p"].co_consts
+        assert c not in top["p"].co_consts
+
+
 def test_a_function_that_stands_twice_is_one() -> None:
     """The compiler repeats the code of a `finally`: both places get the same rewritten code."""
     source = (
@@ -68,7 +83,7 @@ def test_a_function_that_stands_twice_is_one() -> None:
     )
     code = compiled(source)
     called: list[int] = []
-    done, _ = rewrite(code, numbered(code))
+    done, _ = rewrite(code, functions(code))
     assert executed(done, called.append)["f"](0) == 0
     assert len(called) == 2
 

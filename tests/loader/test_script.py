@@ -20,13 +20,13 @@ SITE = """
 import builtins, os, sys
 from tombs.loader import script
 from tombs.loader.rewrite import rewrite
-from tests.loader.specimens import numbered
+from tests.loader.specimens import functions
 
 called = []
 
 def arm(code, names):
     names["_tomb_vacate"] = called.append
-    done, failed = rewrite(code, numbered(code))
+    done, failed = rewrite(code, functions(code))
     assert not failed
     builtins.VACATED = lambda: len(set(called))
     return done

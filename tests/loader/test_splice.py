@@ -6,6 +6,7 @@ import dis
 import inspect
 import linecache
 import marshal
+import sys
 import traceback
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,26 @@ def test_handlers_cover_what_they_covered(shape: str) -> None:
 def handlers(code: CodeType) -> list[dis._ExceptionTableEntry]:  # type: ignore[name-defined]
     """Read an exception table with the reader that Python brings."""
     return list(dis._parse_exception_table(code))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("shape", TRACED)
+def test_code_that_has_run_is_spliced_as_it_was_compiled(shape: str) -> None:
+    """Python specialises instructions where they lie; nothing of that is taken along."""
+    hot, cold = compiled(SHAPES[shape]), compiled(SHAPES[shape])
+    result = executed(hot, int)["result"]
+    for _ in range(64):
+        result()
+    for one, other in zip(functions(hot), functions(cold), strict=True):
+        done, expected = splice(one, 0), splice(other, 0)
+        assert done == expected
+        assert done.co_code == expected.co_code
+        if sys.version_info < (3, 12):  # later ones prepare what is new, too
+            assert _as_it_lies(done) == _as_it_lies(expected) == expected.co_code
+
+
+def _as_it_lies(code: CodeType) -> bytes:
+    raw: bytes = getattr(code, "_co_code_adaptive")  # noqa: B009 - no type has it
+    return raw
 
 
 @pytest.mark.parametrize("shape", SHAPES)

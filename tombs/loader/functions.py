@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FUNCTION_FLAGS = 0x03
 _COMPREHENSIONS = frozenset({"<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>"})
 _GENERIC = "<generic parameters of "
+_EVALUATORS_LOOK_LIKE_FUNCTIONS = (3, 12) <= sys.version_info < (3, 14)
 _EVALUATORS_HAVE_FORMAT = sys.version_info >= (3, 14)
 _INTRINSIC_TYPEALIAS = 11
 _CODE = type((lambda: None).__code__)
@@ -58,48 +59,60 @@ def walk(module: CodeType) -> list[Function]:
     Code that stands in the tree twice is one function. The order is the same in every process that
     runs the same code on the same Python.
     """
-    codes, methods = find(module)
+    codes, methods, _ = find(module)
     return [Function(code, method=id(code) in methods) for code in codes]
 
 
-def find(module: CodeType) -> tuple[list[CodeType], set[int]]:
-    """Find the code of every function, as above; which are methods is told by the `id` of each."""
+def find(module: CodeType) -> tuple[list[CodeType], set[int], list[CodeType]]:
+    """Find the code of every function, as above.
+
+    Returns:
+        The functions; the `id` of each that is a method; and all code that has code within it,
+        which stands there behind all that it is within, and where that is shared before it too.
+    """
     found: list[CodeType] = []
     methods: set[int] = set()
+    parents: list[CodeType] = []
+    classes: set[int] = set()  # the bodies of them, by `id`
     seen: set[int] = set()
-    waiting: list[tuple[CodeType, bool]] = [(module, False)]
-    while waiting:
-        parent, in_class = waiting.pop()
-        children = [const for const in parent.co_consts if type(const) is _CODE]
-        skipped = () if _EVALUATORS_HAVE_FORMAT else _evaluators(parent, children)
-        for child in children:
+    in_class = False
+    skipped: list[CodeType] = []
+    inner = [module]
+    parent = None
+    for code in inner:  # it grows
+        for child in code.co_consts:
+            if type(child) is not _CODE:
+                continue
+            if parent is not code:
+                parent = code
+                parents.append(parent)
+                in_class = id(parent) in classes
+                skipped = _evaluators(parent) if _EVALUATORS_LOOK_LIKE_FUNCTIONS else []
+            inner.append(child)  # once more where shared
             key = id(child)
             if key in seen:
                 continue
             seen.add(key)
-            if looks_like_function(child) and child not in skipped:
+            if not child.co_flags & FUNCTION_FLAGS:
+                classes.add(key)
+            elif looks_like_function(child) and child not in skipped:
                 found.append(child)
                 if in_class:
                     methods.add(key)
-            if _CODE in map(type, child.co_consts):
+            elif in_class and child.co_name.startswith(_GENERIC):
                 # The scope of type parameters is transparent: `def m[T](self)` in a class is still
                 # a method.
-                scope = in_class and child.co_name.startswith(_GENERIC)
-                waiting.append((child, scope or child.co_flags & FUNCTION_FLAGS == 0))
+                classes.add(key)
     found.sort(key=_PLACE)
-    return found, methods
+    return found, methods, parents
 
 
-def _evaluators(parent: CodeType, children: list[CodeType]) -> list[CodeType]:
-    """Find evaluators of type variables and aliases.
-
-    Before 3.14 they look like functions without arguments.
-    """
-    if sys.version_info < (3, 12):
-        return []
+def _evaluators(parent: CodeType) -> list[CodeType]:
+    """Find evaluators of type variables and aliases: functions without arguments, by their look."""
     name = parent.co_name
     if name.startswith(_GENERIC):
         target = name[len(_GENERIC) : -1]
+        children = [const for const in parent.co_consts if type(const) is _CODE]
         # Its target is the last child; whatever stands before is a bound or a default.
         last = [child for child in children if child.co_name == target][-1:]
         found = [child for child in children if child not in last]

@@ -1,52 +1,59 @@
 """A module's code with the prologue in each of its functions.
 
 The tree is rebuilt from its leaves upwards, and only where something changed: what has no
-function below it stays the same object. The walk keeps its own list, so that the depth of a tree
-is no matter of the recursion limit.
+function below it stays the same object. Nothing of it recurses, so that the depth of a tree is no
+matter of the recursion limit.
 """
 
 from __future__ import annotations
 
 from _operator import is_not
 
+from tombs.loader.functions import find
 from tombs.loader.splice import SpliceError, splice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import CodeType
 
-_CODE = type((lambda: None).__code__)
 
-
-def rewrite(module_code: CodeType, indexes: dict[int, int]) -> tuple[CodeType, list[int]]:
+def rewrite(
+    module_code: CodeType,
+    functions: Sequence[CodeType],
+    parents: Sequence[CodeType] | None = None,
+) -> tuple[CodeType, list[int]]:
     """Put the prologue into functions of a module.
 
     Args:
         module_code: the module's code, as compiled; it is left as it is.
-        indexes: each function's index, by the `id` of its code object in that tree.
+        functions: the code of each in that tree, in the order of their indexes.
+        parents: all code that has code within it, as `find` gives it; looked for if need be.
 
     Returns:
         The code to execute, and the indexes of the functions that could not be rewritten: those run
         untouched.
     """
+    if parents is None:
+        parents = find(module_code)[2]
     made: dict[int, CodeType] = {}
     failed: list[int] = []
-    inner = [module_code]
-    for code in inner:  # it grows: behind each stand those within it that have code within them
-        for const in code.co_consts:
-            if type(const) is not _CODE:
-                continue
-            if _CODE in map(type, const.co_consts):
-                inner.append(const)  # once more where shared
-            elif (key := id(const)) in indexes and key not in made:
-                try:
-                    made[key] = splice(const, indexes[key])
-                except SpliceError:
-                    made[key] = _assembled(const, indexes[key], failed)
-    for code in reversed(inner):
-        if id(code) not in made:
-            made[id(code)] = _rebuilt(code, indexes.get(id(code)), made, failed)
-    return made[id(module_code)], failed
+    inner = set(map(id, parents))
+    indexes: dict[int, int] = {}  # of functions within which there is more
+    for index, code in enumerate(functions):
+        key = id(code)
+        if key in inner:
+            indexes[key] = index
+            continue
+        try:
+            made[key] = splice(code, index)
+        except SpliceError:
+            made[key] = _assembled(code, index, failed)
+    for code in reversed(parents):
+        key = id(code)
+        if key not in made:
+            made[key] = _rebuilt(code, indexes.get(key), made, failed)
+    return made.get(id(module_code), module_code), failed
 
 
 def _rebuilt(

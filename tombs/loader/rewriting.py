@@ -247,8 +247,8 @@ def _rewritten(code: CodeType) -> tuple[CodeType, list[int]]:
     """Rewrite a module's code; the functions that could not be are told by their indexes."""
     from tombs.loader.rewrite import rewrite  # noqa: PLC0415 - not where nothing is watched
 
-    functions, _ = find(code)
-    return rewrite(code, dict(zip(map(id, functions), range(len(functions)), strict=True)))
+    functions, _, parents = find(code)
+    return rewrite(code, functions, parents)
 
 
 def _marshalled(code: CodeType) -> bytes:

@@ -19,9 +19,10 @@ and the oracle in tests.
 
 from __future__ import annotations
 
-from tombs.loader.opcodes import numbers
 from tombs.loader.prologue import (
     NAME,
+    RAW,
+    RESUME,
     STACK,
     Prologue,
     SpliceError,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["SpliceError", "splice"]
 
 _FUNCTION = 0x03  # CO_OPTIMIZED | CO_NEWLOCALS: module and class bodies lack them
-_RESUME = numbers()["RESUME"]
 _NAMES = (NAME,)
 _BEFORE = no_location(1)  # each unit before RESUME has an entry of its own, as a rule
 _learnt: list[Prologue] = []
@@ -62,25 +62,28 @@ def splice(code: CodeType, index: int, consts: tuple[object, ...] | None = None)
     if consts is None:
         consts = code.co_consts
     how = _learnt[0] if _learnt else prologue()
-    text, lines, handlers = code.co_code, code.co_linetable, code.co_exceptiontable
-    size = code.co_stacksize
-    size = max(size, STACK)
+    text: bytes = code._co_code_adaptive if RAW else code.co_code  # type: ignore[attr-defined]  # noqa: SLF001
+    lines, handlers = code.co_linetable, code.co_exceptiontable
+    size = max(code.co_stacksize, STACK)
+    own = (index,)
     try:
         # Most begin with RESUME, on the line of the `def`, and handle no exception. What stands
         # first in instructions and line table is all of it that changes.
         first = how.first_lines
-        if text[0] == _RESUME and lines[0] == first[0] and not (text[1] or lines[1] or handlers):
+        if text[0] == RESUME and lines[0] == first[0] and not (text[1] or lines[1] or handlers):
             try:
                 return code.replace(
                     co_code=how.starts[len(names)] + how.consts[len(consts)] + text[how.resume :],
                     co_names=names + _NAMES,
-                    co_consts=(*consts, index),
+                    co_consts=consts + own,
                     co_stacksize=size,
                     co_linetable=first + lines[2:],
                 )
             except IndexError:  # so many names or constants
                 pass
         at = after_resume(text, how.resume)
+        if text[at - how.resume] != RESUME:
+            text = code.co_code
         call, blank = how.emit(len(names), len(consts))
         before = _BEFORE * (at - how.resume >> 1) + first[:2]
         if lines.startswith(before):
@@ -90,7 +93,7 @@ def splice(code: CodeType, index: int, consts: tuple[object, ...] | None = None)
         return code.replace(
             co_code=text[:at] + call + text[at:],
             co_names=names + _NAMES,
-            co_consts=(*consts, index),
+            co_consts=consts + own,
             co_stacksize=size,
             co_linetable=lines,
             co_exceptiontable=handlers and _moved(handlers, at >> 1, len(call) >> 1),
@@ -166,18 +169,23 @@ def _moved(table: bytes, at: int, units: int) -> bytes:
             value = 0
     rows = iter(numbers)
     for start, length, target, depth in zip(rows, rows, rows, rows, strict=True):
-        spans = start < at < start + length
-        _number(moved, start + units if start >= at else start, 0x80)
-        _number(moved, length + units if spans else length, 0)
-        _number(moved, target + units if target >= at else target, 0)
-        _number(moved, depth, 0)
+        mark = 0x80
+        for number in (
+            start + units if start >= at else start,
+            length + units if start < at < start + length else length,
+            target + units if target >= at else target,
+            depth,
+        ):
+            if number < 64:
+                moved.append(number | mark)
+            else:
+                _number(moved, number, mark)
+            mark = 0
     return bytes(moved)
 
 
 def _number(out: bytearray, value: int, mark: int) -> None:
-    if value < 64:
-        out.append(value | mark)
-        return
+    """Write a number of 64 or more."""
     if value < 4096:
         out.append(value >> 6 | 64 | mark)
         out.append(value & 63)
