@@ -16,6 +16,7 @@ import cloudpickle
 import pytest
 
 from tests.support import environment, python
+from tombs.loader import poke
 from tombs.loader.splice import splice
 from tombs.runtime.vacate import NAME, Fallback, Vacate
 
@@ -86,25 +87,45 @@ def test_erasing_that_fails_is_tried_once() -> None:
 
 
 def test_calls_before_the_base_is_known_are_replayed() -> None:
-    """A module whose registration waits loses no call, and keeps its prologues until it's over."""
-    erased: list[FrameType] = []
-
-    def erase(frame: FrameType) -> bool:
-        erased.append(frame)
-        return True
-
+    """A module whose registration waits loses no call."""
     found = markers()
-    vacate = Vacate(found, None, erase)
+    vacate = Vacate(found, None)
     vacate(0)
     vacate(4)
     vacate(4)
     assert not any(found)
-    assert erased == []
     vacate.place(8)
     assert [slot for slot, marker in enumerate(found) if marker] == [8, 12]
     vacate(1)
     assert found[9] == 1
-    assert len(erased) == 1
+
+
+def test_what_is_erased_before_the_base_is_known_is_remembered() -> None:
+    """A prologue doesn't wait for the base: what a program calls as it imports, it calls often."""
+    marked: list[list[int]] = []
+
+    def erase(_frame: FrameType) -> bool:
+        vacate.place(8)  # whoever does it from here on finds the index
+        marked.append(list(found))
+        return True
+
+    found = markers()
+    vacate = Vacate(found, None, erase)
+    assert FunctionType(watched(4), {NAME: vacate})(1) == 2
+    assert marked == [[0] * 12 + [1] + [0] * 3]
+
+
+@pytest.mark.skipif(not poke.can_erase(), reason="here prologues stay")
+def test_a_prologue_is_gone_before_the_base_is_known() -> None:
+    """The second call needs nothing of ours."""
+    found = markers()
+    vacate = Vacate(found, None, poke.erase)
+    function = FunctionType(watched(4), {NAME: vacate})
+    assert function(1) == 2
+    del function.__globals__[NAME]
+    assert function(1) == 2
+    vacate.place(8)
+    assert list(found) == [0] * 12 + [1] + [0] * 3
 
 
 def test_a_base_that_comes_between_loses_no_call() -> None:

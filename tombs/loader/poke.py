@@ -54,8 +54,9 @@ _POINTER = tuple.__itemsize__
 _tried: dict[Callable[[], bool], bool] = {}
 _operations: list[int] = []
 _characters: dict[int, Any] = {}  # ctypes' arrays of so many
-_JUMP_FORWARD = numbers()["JUMP_FORWARD"]
-_RESUME = numbers()["RESUME"]
+_NUMBERS = numbers()
+_JUMP_FORWARD = _NUMBERS["JUMP_FORWARD"]
+_RESUME = _NUMBERS["RESUME"]
 
 
 def can_erase() -> bool:
@@ -184,7 +185,7 @@ def _generals() -> list[int]:
         _operations.extend(range(256))
         for name, specialised in SPECIALISED.items():
             for number in specialised:
-                _operations[number] = numbers()[name]
+                _operations[number] = _NUMBERS[name]
     return _operations
 
 

@@ -6,10 +6,11 @@ many threads and processes do it at once, and since a marker moves one way only 
 two that store the same 1 agree. No read comes before the write, so none is lost. (`mmap[i] = 1`
 would do too; `struct.pack_into` would not, it stores piece by piece.)
 
-A module whose registration has to wait for a lock has no base slot yet. Its vacates remember their
-indexes and leave the prologue where it is; `place` gives the base and replays them. `place` sets
-the base first and then reads what was remembered; a vacate remembers first and then reads the base
-again: in whichever order two threads do it, one of them stores the byte.
+A module that isn't registered yet has no base slot. Its vacates remember their indexes, and then
+the prologue can go as well: what is called while a program imports is called often, in SymPy 78,000
+times. `place` gives the base and replays them. It sets the base first and then reads what was
+remembered; a vacate remembers first and then reads the base again: in whichever order two threads
+do it, one of them stores the byte.
 
 Nothing here catches exceptions. A signal's handler may run between any two instructions, and what
 it raises belongs to the program.
@@ -133,14 +134,14 @@ class Vacate:
             self._waiting = self._waiting or first
             self._waiting.add(index)
             base = self._base
-            if base is None and self._called is None:
+            if base is None and self._called is None and self._erase is None:
                 return
         if base is not None and 0 <= index < self._count:
             self._markers[base + index] = VACATED
         if base is None or self._erase is not None or self._history is not None:
             try:
                 called = self._called
-                early = base is None and called is not None and not called(self._file)
+                early = base is None and (called is None or not called(self._file))
                 base = self._base
                 if base is not None and self._history is not None and 0 <= index < self._count:
                     self._history.touch(base + index)
