@@ -120,6 +120,18 @@ def test_a_script_that_is_not_wanted_runs_untouched(tmp_path: Path, change: str,
     assert done.stdout == "True 0 None None\n"
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_a_script_needs_is_loaded_before_its_directory_is_searched(
+    tmp_path: Path, *, wanted: bool
+) -> None:
+    """Where it is likely to be armed; and armed it is in any case."""
+    site = SITE.replace('append("lost"))', f'append("lost"), lambda _: {wanted})')
+    (tmp_path / "sitecustomize.py").write_text(f"{site}builtins.READY = 'ctypes' in sys.modules\n")
+    env = environment(PYTHONPATH=os.pathsep.join((str(tmp_path), ROOT)))
+    done = started(tmp_path, env, APP + "print(READY, VACATED())\n")
+    assert (done.stdout, done.stderr) == (f"{wanted} 2\n", "")
+
+
 def test_a_script_that_could_not_be_armed_is_told(tmp_path: Path) -> None:
     """Where the constants stay as they were, `lost` is called: nothing is taken for dead."""
     refuse = "from tombs.loader import poke\npoke.replace_constants = lambda *_: False\n"
