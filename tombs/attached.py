@@ -33,9 +33,9 @@ _PAUSE: Final = 2  # milliseconds
 # What a start imports, the small before what needs them, so that no step is long.
 _AHEAD: Final = (
     *("mmap", "fcntl", "select", "_socket", "_struct", "marshal", "gc", "atexit", "binascii"),
-    *("_blake2", "opcode", "types", "ctypes", *START[:-2], *MONITORING, *SERVING),
+    *("_blake2", "types", "ctypes", *START[:-2], *MONITORING, *SERVING),
     *("tombs.loader.describe", "tombs.loader.reach", "tombs.loader.late", "tombs.loader.cache"),
-    *("tombs.runtime.history", "tombs.runtime.vacate", *START[-2:]),
+    *("tombs.loader.early", "tombs.runtime.history", "tombs.runtime.vacate", *START[-2:]),
 )
 _one_at_a_time = original("_thread", "allocate_lock")()
 _step = original("_thread", "allocate_lock")()
