@@ -211,6 +211,32 @@ def test_a_place_that_comes_later(early: bool) -> None:
     assert len(told) == 2
 
 
+def test_who_asks_for_the_place_writes_its_time_down_itself() -> None:
+    """Written down as the place is given, who called it would not be seen."""
+    found = markers()
+    seen: list[tuple[int, str]] = []
+
+    class Times:
+        def touch(self, slot: int) -> None:
+            seen.append((slot, sys._getframe(1).f_code.co_name))
+
+    early = [True]
+
+    def called(_file: str) -> bool:
+        if early:
+            return not early.pop()
+        vacate.place(5, 4)
+        return True
+
+    vacate = Vacate(found, None, None, Times())  # type: ignore[arg-type]
+    vacate.await_call(called, "/srv/m.py")
+    vacate(1)
+    assert seen == []
+    vacate(2)
+    assert seen == [(6, "_mark"), (7, "__call__")]
+    assert list(found) == [0] * 6 + [1, 1] + [0] * 8
+
+
 def test_no_room_for_the_time_of_an_early_call() -> None:
     """At the limit of recursion what waited is marked all the same, the rest the next time."""
     found = markers()

@@ -90,6 +90,7 @@ class Vacate:
     """
 
     __slots__ = (
+        "_asking",
         "_base",
         "_called",
         "_count",
@@ -120,6 +121,7 @@ class Vacate:
         self._waiting: set[int] | None = None
         self._hidden = False
         self._erasing = False
+        self._asking = -1  # the function whose call asks for the place at this moment
         self._called: Callable[[str], bool] | None = None
         self._file = ""
 
@@ -140,8 +142,7 @@ class Vacate:
             self._markers[base + index] = VACATED
         if base is None or self._erase is not None or self._history is not None:
             try:
-                called = self._called
-                early = base is None and (called is None or not called(self._file))
+                early = base is None and not self._placed(index)
                 base = self._base
                 if base is not None and self._history is not None and 0 <= index < self._count:
                     self._history.touch(base + index)
@@ -192,6 +193,17 @@ class Vacate:
         self._called = called
         self._file = file
 
+    def _placed(self, index: int) -> bool:
+        """Ask for the place; False where it comes later, and the function is remembered."""
+        called = self._called
+        if called is None:
+            return False
+        self._asking = index
+        try:
+            return called(self._file)
+        finally:
+            self._asking = -1
+
     def place(self, base: int, count: int | None = None) -> None:
         """Tell the module's first slot, and vacate the tombs of what was called before.
 
@@ -209,7 +221,8 @@ class Vacate:
                     self._markers[base + index] = VACATED
             if self._history is not None:
                 for index in waiting:
-                    self._mark(base, index)
+                    if index != self._asking:  # whose caller is to be seen: it does that itself
+                        self._mark(base, index)
             self._waiting = _PLACED
         self._called = None
         if self._hidden:
