@@ -48,6 +48,7 @@ FAULTS = (
         "it is registered by then, or at once, or later; every call counts",
         AWAITING + "who_asks_and_who_ends_finds_it_registered",
         AWAITING + "what_is_called_early_is_no_tomb_to_who_asks",
+        AWAITING + "nothing_is_loaded_by_the_thread_that_settles",
         AWAITING + "a_child_has_it_registered",
         AWAITING + "a_child_of_who_has_called_early",
         AWAITING + "a_child_that_was_forked_before_anything_could_be_registered",

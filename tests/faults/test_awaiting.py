@@ -231,3 +231,16 @@ def test_killed_as_it_imports_beside_another(victim: Victim, said: int) -> None:
     tombs = victim.tombs()
     assert not set(tombs).intersection(truth)
     assert victim.snapshot().functions >= 3 * links - 1
+
+
+def test_nothing_is_loaded_by_the_thread_that_settles(victim: Victim) -> None:
+    """A program that goes through `sys.modules` must not find it changing."""
+    ran = victim.run(
+        f"{HOLD}import app, m\n"
+        "m.called()\n"
+        "before = set(sys.modules)\n"
+        "session.settle()\n"
+        "print(sorted(set(sys.modules) - before), awaits())\n"
+        "session._background.let_go()\n"
+    )
+    assert ran.out == ["[] 0"]

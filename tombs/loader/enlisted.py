@@ -114,8 +114,10 @@ class Enlisted:
         if self._early is None:
             from tombs.loader.early import Early  # noqa: PLC0415 - not where nothing is known
 
-            graveyard = self._populator.graveyard
-            self._early = Early(graveyard, self._digest, self._mark)
+            # What it takes to mark a function is loaded by this thread, and not by the one that
+            # settles: a program that goes through sys.modules must not find it changing.
+            self._populator.make_vacate()
+            self._early = Early(self._populator.graveyard, self._digest, self._mark)
         if vacate is not None:
             self._vacates[file] = vacate
             vacate.await_call(self._tell, file)
