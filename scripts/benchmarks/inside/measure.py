@@ -45,9 +45,9 @@ def memory() -> dict[str, float]:
 
 
 def graveyard() -> dict[str, float]:
-    """Give how many functions the graveyard has, and what its file takes; nothing without Tombs.
+    """Give how many functions the graveyard has, what its file takes, and the memory by then.
 
-    What Tombs had put off is done first: it is Tombs' work all the same.
+    What Tombs had put off is done first: it is Tombs' work all the same. Nothing without Tombs.
     """
     module = sys.modules.get("tombs.process")
     session = module.current() if module else None
@@ -57,4 +57,4 @@ def graveyard() -> dict[str, float]:
     from tombs.layout import SLOTS_USED
 
     used = session.graveyard.region.words[SLOTS_USED]
-    return {"functions": used, "touched": os.stat(session.path).st_blocks * 512}
+    return {"functions": used, "touched": os.stat(session.path).st_blocks * 512} | memory()
