@@ -223,10 +223,7 @@ def test_who_asks_for_the_place_writes_its_time_down_itself() -> None:
     early = [True]
 
     def called(_file: str) -> bool:
-        if early:
-            return not early.pop()
-        vacate.place(5, 4)
-        return True
+        return not early.pop() if early else vacate.place(5, 4) is None
 
     vacate = Vacate(found, None, None, Times())  # type: ignore[arg-type]
     vacate.await_call(called, "/srv/m.py")
