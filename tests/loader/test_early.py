@@ -79,6 +79,12 @@ def early_of(graveyard: Graveyard) -> Early:
     return Early(graveyard, str.encode, graveyard.mark)  # type: ignore[arg-type]
 
 
+def settled(early: Early, end: float | None = None) -> bool:
+    """Settle it, as who settles does it: what awaits is registered between the two."""
+    early.turn(whole=end is None)
+    return early.settle(end)
+
+
 def test_what_was_called_is_marked_before_the_journal_is_settled() -> None:
     """A module is written down once, with its first function."""
     graveyard = Graveyard()
@@ -91,9 +97,9 @@ def test_what_was_called_is_marked_before_the_journal_is_settled() -> None:
         [b"/srv/m.py", b"/srv/n.py", b"/srv/o.py"]
     ]
     assert graveyard.told == []
-    assert early.settle(None)
+    assert settled(early)
     assert graveyard.told == ["marked a", "marked b", "marked c", "settled 3"]
-    assert early.settle(None)
+    assert settled(early)
     assert len(graveyard.told) == 4
 
 
@@ -102,9 +108,9 @@ def test_there_is_time_for_a_part() -> None:
     graveyard = Graveyard()
     early = early_of(graveyard)
     assert early.started(A, FILE)
-    assert not early.settle(time.monotonic() - 1)
+    assert not settled(early, time.monotonic() - 1)
     assert graveyard.told == []
-    assert early.settle(time.monotonic() + 60)
+    assert settled(early, time.monotonic() + 60)
     assert graveyard.told == ["marked a", "settled 1"]
 
 
@@ -116,7 +122,7 @@ def test_what_cannot_be_written_down_is_not_remembered() -> None:
         assert early.started(A, f"/srv/{number}.py")
     assert not early.started(B, "/srv/more.py")
     assert not early.entered("/srv/more.py")
-    assert early.settle(None)
+    assert settled(early)
     assert graveyard.told == ["marked a"] * MOST + ["settled 1"] * MOST
     refusing = Graveyard()
     refusing.refuses = True
@@ -132,9 +138,9 @@ def test_it_is_settled_while_a_call_is_written_down(when: str) -> None:
     early = early_of(graveyard)
     assert early.started(A, FILE)
     graveyard.room = 1  # the next one begins another
-    setattr(graveyard, when, lambda: early.settle(None))
+    setattr(graveyard, when, lambda: settled(early))
     assert not early.started(B, "/srv/n.py")
-    assert early.settle(None)
+    assert settled(early)
     assert all(one.settled for one in graveyard.journals)
     assert "marked a" in graveyard.told
     assert early.started(C, "/srv/o.py")
@@ -148,7 +154,7 @@ def test_it_is_settled_while_a_function_is_remembered() -> None:
 
     class Settling(list[object]):
         def append(self, one: object) -> None:
-            early.settle(None)
+            settled(early)
             super().append(one)
 
     early._book.codes = Settling(early._book.codes)  # type: ignore[assignment]
@@ -164,18 +170,44 @@ def test_another_thread_settles_while_something_is_marked() -> None:
     def mark(code: CodeType) -> None:
         if not told:
             told.append("first")
-            assert early.settle(None)
+            assert settled(early)
         graveyard.mark(code)
 
     early = Early(graveyard, str.encode, mark)  # type: ignore[arg-type]
     assert early.started(A, FILE)
     assert early.started(B, FILE)
-    assert early.settle(None)
+    assert settled(early)
     assert graveyard.told[:3] == ["marked a", "marked b", "settled 1"]
 
 
-@pytest.mark.parametrize("closing", [False, True])
-def test_what_fails_is_marked_the_next_time(closing: bool) -> None:
+def test_what_is_called_after_the_turn_waits_for_the_next() -> None:
+    """Its module may not be registered by now."""
+    graveyard = Graveyard()
+    early = early_of(graveyard)
+    assert early.entered(FILE)
+    early.turn(whole=True)
+    assert early.entered("/srv/n.py")  # between the turn and the settling
+    assert not early.settle(None)
+    assert [one.settled for one in graveyard.journals] == [True, False]
+    early.turn(whole=False)
+    assert early.settle(None)
+    assert [one.settled for one in graveyard.journals] == [True, True]
+
+
+def test_there_are_few_books_while_the_first_is_not_settled() -> None:
+    """Whoever has little time for it begins no other; who has all the time leaves none."""
+    graveyard = Graveyard()
+    early = early_of(graveyard)
+    assert early.started(A, FILE)
+    assert not settled(early, time.monotonic() - 1)
+    assert early.started(B, FILE)
+    assert not settled(early, time.monotonic() - 1)
+    assert len(early._closing) == 1
+    assert settled(early)
+    assert graveyard.told == ["marked a", "settled 1", "marked b", "settled 1"]
+
+
+def test_what_fails_is_marked_the_next_time() -> None:
     """A handler's exception, or no room at the limit of recursion."""
     graveyard = Graveyard()
     left = [1]
@@ -188,26 +220,11 @@ def test_what_fails_is_marked_the_next_time(closing: bool) -> None:
 
     early = Early(graveyard, str.encode, mark)  # type: ignore[arg-type]
     assert early.started(A, FILE)
-    if closing:  # remembered between the last look and the new book
-        book = early._book
-        marked = type(early)._marked
-
-        class Late(Early):
-            __slots__ = ()
-
-            def _marked(self, *args: object) -> bool:
-                done = marked(self, *args)  # type: ignore[arg-type]
-                if B not in book.codes:
-                    book.codes.append(B)
-                return done
-
-        early.__class__ = Late
-    else:
-        assert early.started(B, FILE)
+    assert early.started(B, FILE)
     with pytest.raises(RecursionError):
-        early.settle(None)
+        settled(early)
     assert graveyard.told == ["marked a"]
-    assert early.settle(None)
+    assert settled(early)
     assert graveyard.told == ["marked a", "marked b", "settled 1"]
 
 
@@ -218,6 +235,6 @@ def test_a_child_writes_into_no_journal_of_its_parent() -> None:
     assert early.started(A, FILE)
     early.reborn()
     assert early.started(B, FILE)
-    assert early.settle(None)
+    assert settled(early)
     assert [one.settled for one in graveyard.journals] == [False, True]
     assert graveyard.told == ["marked b", "settled 1"]

@@ -209,6 +209,30 @@ def test_what_another_has_registered_is_marked_at_once(tmp_path: Path) -> None:
     assert told(graveyard) == ["m.second"]
 
 
+def test_what_is_called_while_others_are_settled_stays_in_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rewritten code's vacate alone knows of it, until its module is registered as well."""
+    graveyard = opened(tmp_path)
+    here = Enlisting(opened(tmp_path), entry_of())
+    first, second = here.populator.make_vacate(), here.populator.make_vacate()
+    assert here.enlisted.take("m", compiled(SOURCE), KEY, first)
+    first(1)
+
+    def meanwhile(_patience: float) -> None:
+        here.entry = entry_of("def other(): pass\ndef third(): pass\n")
+        assert here.enlisted.take("m", compiled(SOURCE, "/srv/n.py"), KEY, second)
+        second(0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here.populator, "_settle_waiting", meanwhile)
+        assert here.populator.settle() == 1
+    assert read(graveyard.path).waiting == 1
+    assert here.populator.settle() == 0
+    assert read(graveyard.path).waiting == 0
+    assert len(told(graveyard)) == 2
+
+
 def test_a_lock_that_is_held_keeps_what_started_early_in_doubt(tmp_path: Path) -> None:
     """Remembered is not written down."""
     graveyard = opened(tmp_path)

@@ -230,7 +230,7 @@ class Cache:
 
     def knows(self, name: str, key: int) -> bool:
         """Tell whether a module has an entry, which is read by `get` and only then looked at."""
-        pack = self._packs.get(name.partition(".")[0]) or self._pack(name)
+        pack = self._pack(name)
         return pack is not None and key in pack.keys
 
     def digest(self, name: str, key: int) -> bytes | None:

@@ -7,10 +7,10 @@ remembers the function. Should the process be killed before the rest is done, no
 anything dead of what stands in an unsettled journal. Not so where another process has registered
 the module: there to mark a function costs little more than to remember it.
 
-Whoever settles (the background thread; who fetches, forks or ends) has registered all that awaits
-it, then begins a new book, marks what the old one holds, and settles its journals. Who calls writes
-into a book, and then looks whether it is still the one in use. If so, whoever settles finds it all
-there; else he marks the function himself. That both do it does no harm.
+Whoever settles (the background thread; who fetches, forks or ends) begins a new book, then
+registers all that awaits it, marks what the old one holds, and settles its journals. Who calls
+writes into a book, and then looks whether it is still the one in use. If so, whoever settles finds
+it all there; else he marks the function himself. That both do it does no harm.
 """
 
 from __future__ import annotations
@@ -110,30 +110,38 @@ class Early:
             return None
         return journal
 
+    def turn(self, *, whole: bool) -> None:
+        """Begin a new book, before what stands in the old one is registered.
+
+        Args:
+            whole: even if an older one isn't settled yet; else there would soon be many of them.
+        """
+        book = self._book
+        if book.journals and (whole or not self._closing):
+            new = _Book()
+            self._closing.append(book)
+            if self._book is book:  # else another thread was quicker
+                self._book = new
+
     def settle(self, end: float | None) -> bool:
-        """Mark what was remembered, when nothing awaits its registration any more.
+        """Mark what is remembered in the books before this one, all of it registered by now.
 
         Args:
             end: stop at that moment, by `time.monotonic`; None for none.
 
         Returns:
-            Whether all is done.
+            Whether all is done, and nothing stands in this one.
         """
-        book = self._book
-        if not self._marked(book, end):
-            return False
-        if book.journals:
-            self._closing.append(book)
-            if self._book is book:
-                self._book = _Book()
         while self._closing:
-            book = self._closing[-1]
-            self._marked(book, None)
+            book = self._closing[0]
+            # The one in use is another thread's, who is about to begin a new one.
+            if book is self._book or not self._marked(book, end):
+                return False
             for journal in book.journals:
                 journal.settle()
             if book in self._closing:  # else another thread was quicker
                 self._closing.remove(book)
-        return True
+        return not self._book.journals
 
     def _marked(self, book: _Book, end: float | None) -> bool:
         # A handler may interrupt this and do the same: what is marked is counted after it.

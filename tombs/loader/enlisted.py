@@ -144,6 +144,8 @@ class Enlisted:
             How many modules are left.
         """
         self._woken = False
+        if self._early is not None:
+            self._early.turn(whole=end is None)
         for file in tuple(self._awaited):
             if end is not None and time.monotonic() >= end:
                 break
