@@ -37,7 +37,7 @@ from _bisect import bisect_right
 
 from tombs import layout
 from tombs.block import Image
-from tombs.blocks import blocks, journaled, place_of
+from tombs.blocks import blocks, joined, journaled, place_of
 from tombs.wire import quote
 
 TYPE_CHECKING = False
@@ -147,7 +147,7 @@ class Changes:
                 if now[known:].strip(b"0"):
                     yield from _told(known, now[known:])
                 self._seen[known:] = now[known:]
-            yield from self._changed(now)
+            yield from joined(self._changed(now), _PIECE)
 
     def _skip(self) -> bool:
         """Take in what the reader knows already; false where that is of no other graveyard."""
@@ -251,8 +251,6 @@ class Changes:
     def _changed(self, now: bytes) -> Iterator[bytes]:
         """Tell, slot by slot, what differs from what was told."""
         seen = self._seen
-        parts: list[bytes] = []
-        size = 0
         for start in range(0, len(now), _STRIDE):
             if seen[start : start + _STRIDE] == now[start : start + _STRIDE]:
                 continue
@@ -261,14 +259,7 @@ class Changes:
                 if seen[slot] == state:
                     continue
                 seen[slot] = state
-                parts.append(self._event(slot, state))
-                size += len(parts[-1])
-            if size >= _PIECE:
-                yield b"".join(parts)
-                parts.clear()
-                size = 0
-        if parts:
-            yield b"".join(parts)
+                yield self._event(slot, state)
 
     def _event(self, slot: int, state: int) -> bytes:
         number = bisect_right(self._bases, slot) - 1
