@@ -319,6 +319,11 @@ FAULTS = (
         " monitoring",
         INTERPRETER + "a_tracer_of_the_programs_own",
     ),
+    row(
+        "an audit hook that calls through many modules",
+        "called as ever, and what Tombs does for each first call stays bounded",
+        INTERPRETER + "an_audit_hook_that_many_modules_share",
+    ),
     row("gevent, eventlet, before and after", "no stall, no warning", TOOLS + "green_threads"),
     row("asyncio in debug mode, uvloop, trio", "no warning", TOOLS + "event_loops"),
     row("coverage.py, both cores", "the same figures", TOOLS + "under_coverage"),

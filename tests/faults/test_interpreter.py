@@ -335,6 +335,21 @@ def test_a_tracer_of_the_programs_own(victim: Victim, kind: str) -> None:
         assert victim.tombs() == [*own, "m.dead"]
 
 
+def test_an_audit_hook_that_many_modules_share(victim: Victim) -> None:
+    """What Tombs does for the first call of each is told to the hook, which calls them all."""
+    (victim.directory / "app").mkdir()
+    for number in range(24):
+        call = f"from app import n{number + 1} as it" * (number < 23)
+        hook = f"def hook(*_): {'it.hook()' if call else 'seen.append(1)'}"
+        victim.write(f"app/n{number}.py", f"{call}\nseen = []\n{hook}\ndef dead(): pass\n")
+    for _ in range(4):  # new, then known
+        victim.clear()
+        ran = victim.run("import sys\nfrom app import n0\nsys.addaudithook(n0.hook)\nprint(1)\n")
+        assert (ran.out, ran.told, ran.rest) == (["1"], [], "")
+        if victim.engine == "rewrite":  # no monitoring sees them
+            assert set(victim.tombs()) == {f"app.n{number}.dead" for number in range(24)}
+
+
 NARROWED = {
     "path": "import sys\nsys.path[:] = [sys.argv[1]]\n",
     "hooks": "import sys, importlib.machinery as machinery\nsys.path_hooks[:] = [\n"

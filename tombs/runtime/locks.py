@@ -88,12 +88,14 @@ class FileLock:
         ):
             return False
         try:
+            self._owner = me  # an audit hook is told of the flock, and may come here again
             if self._flock(deadline):
-                self._owner = me
                 return True
         except BaseException:
+            self._owner = 0
             self._inner.release()
             raise
+        self._owner = 0
         self._inner.release()
         return False
 

@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 NAME = "_tomb_vacate"
 # What all who have their place remember in: nobody reads it, since they read their base once more.
 _PLACED: set[int] = set()
+# Threads that erase a prologue. An audit hook of the program's is told of it, and each of the
+# functions that it calls may call us: together they would erase one another's again and again.
+_ERASING: set[int] = set()
 _get_ident = original("_thread", "get_ident")
 _DEEPEST = 2
 VACATED = 1
@@ -90,12 +93,12 @@ class Vacate:
     """
 
     __slots__ = (
+        "_asker",
         "_asking",
         "_base",
         "_called",
         "_count",
         "_erase",
-        "_erasing",
         "_file",
         "_hidden",
         "_history",
@@ -120,8 +123,8 @@ class Vacate:
         self._stuck: frozenset[int] | None = None
         self._waiting: set[int] | None = None
         self._hidden = False
-        self._erasing = False
         self._asking = -1  # the function whose call asks for the place at this moment
+        self._asker = 0  # the thread that does
         self._called: Callable[[str], bool] | None = None
         self._file = ""
 
@@ -146,13 +149,8 @@ class Vacate:
                 base = self._base
                 if base is not None and self._history is not None and 0 <= index < self._count:
                     self._history.touch(base + index)
-                if (base is not None or early) and self._erase is not None and not self._erasing:
-                    # An audit hook of the program's is told of it, and may call us.
-                    self._erasing = True
-                    try:
-                        self._retire(index, _getframe(1))
-                    finally:
-                        self._erasing = False
+                if (base is not None or early) and self._erase is not None:
+                    self._retire(index, None)
             except RecursionError as fault:
                 # At the limit there is room for the call, but not for more: that waits.
                 step = fault.__traceback__
@@ -198,11 +196,16 @@ class Vacate:
         called = self._called
         if called is None:
             return False
-        self._asking = index
+        me = _get_ident()
+        if self._asker == me:
+            # The locks that this takes are told to audit hooks, one of which may be the module's
+            # own. What asks already sees to it that the module isn't taken for dead.
+            return True
+        self._asking, self._asker = index, me
         try:
             return called(self._file)
         finally:
-            self._asking = -1
+            self._asking, self._asker = -1, 0
 
     def place(self, base: int, count: int | None = None) -> None:
         """Tell the module's first slot, and vacate the tombs of what was called before.
@@ -251,15 +254,25 @@ class Vacate:
             if self._history is not None:
                 self._history.touch(base + index)
 
-    def _retire(self, index: int, frame: FrameType) -> None:
-        """Erase the prologue; where that fails once, don't pay for trying at each call."""
-        stuck = self._stuck
-        if self._erase is None or (stuck is not None and index in stuck):
+    def _retire(self, index: int, frame: FrameType | None) -> None:
+        """Erase the prologue; where that fails once, don't pay for trying at each call.
+
+        Args:
+            index: the function's.
+            frame: its; None where it is the one that called who asks for this.
+        """
+        stuck, me = self._stuck, _get_ident()
+        if self._erase is None or me in _ERASING or (stuck is not None and index in stuck):
             return
-        if not self._erase(frame):
-            self._stuck = (stuck or frozenset()) | {index}
-        elif self._history is not None:
-            self._history.called(frame.f_code)
+        _ERASING.add(me)
+        try:
+            frame = frame or _getframe(2)  # an audit hook is told of this as well
+            if not self._erase(frame):
+                self._stuck = (stuck or frozenset()) | {index}
+            elif self._history is not None:
+                self._history.called(frame.f_code)
+        finally:
+            _ERASING.discard(me)
 
     def __copy__(self) -> Vacate:
         """Stay one: a copied namespace counts for the module it came from."""
