@@ -25,6 +25,7 @@ from tombs.evidence import durations
 from tombs.formats.words import clean, count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Final, NoReturn
 
     from tombs.client.view import Event
@@ -89,13 +90,19 @@ def command(
             signal.signal(signal.SIGTERM, _end)
             screen.show(events, view, depth)
             return
-        for event in events:
-            line = _json(event, view) if form == "jsonl" else _text(event, view)
-            if line:
-                click.echo(line)
-                sys.stdout.flush()
+        _print(events, view, form)
     except KeyboardInterrupt:  # that is how one stops watching
         return
+
+
+def _print(events: Iterator[Event], view: View, form: str) -> None:
+    # Not within the `try` that Ctrl-C ends: the compiler leaves a jump back to the loop's head out
+    # of it (3.13), where the interrupt would go past.
+    for event in events:
+        line = _json(event, view) if form == "jsonl" else _text(event, view)
+        if line:
+            click.echo(line)
+            sys.stdout.flush()
 
 
 def _place(source: str | None) -> str:
