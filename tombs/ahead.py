@@ -65,6 +65,9 @@ ASLEEP: Final = ("tombs.changes", "tombs.runtime.mapped", "tombs.runtime.convers
 _PLAIN: Final = MAGIC_NUMBER + bytes(4)
 _HEAD: Final = len(_PLAIN) + 8
 _WORD: Final = 0xFFFFFFFF
+_FUNCTION: Final = type(lambda: None)
+# Where each function that is annotated has another beside it: a third of a megabyte of them.
+_ANNOTATE: Final = sys.version_info >= (3, 14)
 
 
 def load(names: Iterable[str]) -> None:
@@ -141,6 +144,19 @@ def _run(module: Any, data: memoryview) -> None:  # noqa: ANN401 - a module
     code = loads(data)  # noqa: S302
     _fix_co_filename(code, module.__file__)
     exec(code, module.__dict__)  # noqa: S102
+    if _ANNOTATE:
+        _forget_annotations(module)
+
+
+def _forget_annotations(module: Any) -> None:  # noqa: ANN401 - a module
+    """Let go of what would make the annotations of its functions, which nobody asks for."""
+    for one in module.__dict__.values():
+        if type(one) is _FUNCTION:
+            one.__annotate__ = None
+        elif type(one) is type and one.__module__ == module.__name__:
+            for method in one.__dict__.values():
+                if type(method) is _FUNCTION:
+                    method.__annotate__ = None
 
 
 def _lay_down(module: Any, data: memoryview) -> None:  # noqa: ANN401 - a module

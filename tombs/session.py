@@ -2,8 +2,8 @@
 
 Its life, told in verbs:
 
-    start    open the graveyard, hold the sign of life, start the engine, arm what is loaded,
-             install the finder, open the socket, start the thread, tell descendants of the run
+    start    open the graveyard, hold the sign of life, open the socket, start the engine, arm what
+             is loaded, install the finder, start the thread, tell descendants of the run
     fork     park the thread; in the parent go on; in the child take every lock anew and start a
              thread of its own
     end      (atexit) stop the thread, register what waits; the last process of the run dumps
@@ -139,9 +139,25 @@ class Session:
             shorten,
         )
         if settings.socket != "0":
-            ahead.load(ahead.SERVING)  # before an engine notices all that they do
+            ahead.load(ahead.SERVING)
         self._background = Background((), say)
         self._undo.append(self._stop_background)
+        sweep = (directory, rundir.family(run)) if self._may_open else None
+        self._keeping = Housekeeping(
+            self.graveyard,
+            self._liveness,
+            self.settle,
+            self._populator.flush,
+            lambda: (self._populator.modules, self._populator.waits),
+            sweep,
+            self._nothing_watched,
+        )
+        self._background.add(self._keeping)
+        self._serving = serve(self, settings, self._stem, self._undo, first=self._first)
+        self._server = self._serving.server
+        if self._server is not None:
+            self._background.add(self._server)
+        # Last: an engine notices all that follows, our own work too.
         self._engine = start_engine(
             settings.engine,
             self._populator,
@@ -164,21 +180,6 @@ class Session:
             say(f"not watched, since loaded before Tombs started: {first_of(self._unwatched)}")
         self._finder.install()
         self._undo.append(self._finder.remove)
-        sweep = (directory, rundir.family(run)) if self._may_open else None
-        self._keeping = Housekeeping(
-            self.graveyard,
-            self._liveness,
-            self.settle,
-            self._populator.flush,
-            lambda: (self._populator.modules, self._populator.waits),
-            sweep,
-            self._nothing_watched,
-        )
-        self._background.add(self._keeping)
-        self._serving = serve(self, settings, self._stem, self._undo, first=self._first)
-        self._server = self._serving.server
-        if self._server is not None:
-            self._background.add(self._server)
         self._undo.append(self._stop_background)
         self._background.start()
         self._undo.append(leaving.watch_exit(self._last_words))

@@ -78,14 +78,14 @@ print(gc.isenabled(), gc.get_freeze_count(), *gc.get_count()[1:], gc.collect())
 """
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="left as it is there")
 def test_a_program_begins_with_nothing_counted(engine: str, rundir: Path, tmp_path: Path) -> None:
     """What a start makes brings no collection of the program's forward, and stays no garbage."""
     support_runs.write(tmp_path, {"app.py": COUNTS})
     words = [PYTHON, "app.py"]
     before = support_runs.run(words, tmp_path).out.split()
     after = support_runs.run(support_runs.under_tombs(engine, rundir, words), tmp_path).out.split()
-    assert before[:2] == after[:2] == ["True", "0"]
+    assert before[0] == after[0] == "True"
+    assert int(before[1]) >= int(after[1]) == 0
     assert int(before[2]) > int(after[2]) <= 1
     assert before[3] == after[3] == "0"
     assert int(after[4]) <= int(before[4]) + 200
