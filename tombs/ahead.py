@@ -65,7 +65,7 @@ ASLEEP: Final = ("tombs.changes", "tombs.runtime.mapped", "tombs.runtime.convers
 _PLAIN: Final = MAGIC_NUMBER + bytes(4)
 _HEAD: Final = len(_PLAIN) + 8
 _WORD: Final = 0xFFFFFFFF
-_FUNCTION: Final = type(lambda: None)
+_FUNCTION: Final[Any] = type(lambda: None)
 # Where each function that is annotated has another beside it: a third of a megabyte of them.
 _ANNOTATE: Final = sys.version_info >= (3, 14)
 

@@ -258,10 +258,10 @@ class Session:
         held = self._background.hold()  # or it may be in the middle of one
         try:
             self._engine.settle()
-            began = time.monotonic()
+            began = time.thread_time()
             left = self._populator.settle(seconds, patience)
             # What was loaded before is unknown until called: nobody has to wait for it.
-            room = patience if seconds is None else seconds - (time.monotonic() - began)
+            room = patience if seconds is None else seconds - (time.thread_time() - began)
             return left + (self._late.work(room) if self._late is not None else 0)
         finally:
             if held:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tombs.block import Image
     from tombs.patterns import Patterns
@@ -65,6 +65,11 @@ class Graveyard(Protocol):
         self, image: bytes | memoryview, digest: bytes, crc: int, flags: int, deadline: float
     ) -> int:
         """Register a module, or find it registered, and look at nothing of it."""
+
+    def enlist_all(
+        self, images: Iterable[tuple[bytes | memoryview, bytes, int]], deadline: float
+    ) -> list[int]:
+        """Register modules so, all with one turn of the lock; as many as it goes well with."""
 
     def known(self, digest: bytes) -> int | None:
         """Tell whether a module is registered, as far as was read; gives what `record` takes."""

@@ -127,7 +127,7 @@ class Early:
         """Mark what is remembered in the books before this one, all of it registered by now.
 
         Args:
-            end: stop at that moment, by `time.monotonic`; None for none.
+            end: stop at that moment, by `time.thread_time`; None for none.
 
         Returns:
             Whether all is done, and nothing stands in this one.
@@ -146,7 +146,7 @@ class Early:
     def _marked(self, book: _Book, end: float | None) -> bool:
         # A handler may interrupt this and do the same: what is marked is counted after it.
         while (at := book.done) < len(book.codes):
-            if end is not None and time.monotonic() >= end:
+            if end is not None and time.thread_time() >= end:
                 return False
             self._mark(book.codes[at])
             book.done = at + 1

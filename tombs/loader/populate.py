@@ -226,15 +226,15 @@ class Populator:
         """Populate what was set aside, and register what waits for the lock.
 
         Args:
-            seconds: stop when so long was spent; None for no limit.
+            seconds: of this thread's processor time, after which it stops; None for no limit.
             patience: how long to wait once for the lock, in seconds.
 
         Returns:
             How many modules are left.
         """
-        end = None if seconds is None else time.monotonic() + seconds
+        end = None if seconds is None else time.thread_time() + seconds
         left = self.enlisting.settle(end) if self.enlisting is not None else 0
-        while self._aside and (end is None or time.monotonic() < end):
+        while self._aside and (end is None or time.thread_time() < end):
             try:
                 module = self._aside.pop()
             except IndexError:  # another thread was quicker

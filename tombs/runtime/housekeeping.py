@@ -100,9 +100,10 @@ class Housekeeping(Duty):
         if now < due:
             # To be awake costs the program more than what is done: the interpreter changes hands.
             return due - now if self._waits else max(due - now, _SELDOM)
-        began = time.monotonic()
+        # Not what it waited for the interpreter: the program had that.
+        began = time.thread_time()
         left = self._settle(_SLICE)
-        spent = time.monotonic() - began
+        spent = time.thread_time() - began
         if spent > _NOTHING:
             self._tidy_at = now + _QUIET
         self._settle_at = now + 6 * spent
