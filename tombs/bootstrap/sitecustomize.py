@@ -44,7 +44,9 @@ def _count_anew():
 
     if gc.isenabled():
         gc.freeze()  # nothing is counted any more
-        gc.unfreeze()  # and nothing left out (3.12 begins with 375 objects frozen)
+        # And nothing left out. (3.12 sets immortal objects apart, and does so anew when it meets
+        # them.) Left frozen, `__main__` would never be taken down: its files unwritten at the end.
+        gc.unfreeze()
 
 
 def _hidden(sys):
