@@ -382,23 +382,3 @@ class Enlisted:
         module.base = allotted.base
         vacate.place(allotted.base, image.count)
         return module
-
-
-def of_globals(code: CodeType, found: list[Module], names: dict[str, object]) -> list[Module]:
-    """Choose among modules of one file: the one it runs in, of its versions the one that fits.
-
-    A reload leaves two versions, an import of the running script two names.
-    """
-    name = names.get("__name__")
-    own = [one for one in found if one.name == name] or found
-    if len(own) > 1:
-        from tombs.loader.describe import own_hash  # noqa: PLC0415 - seldom needed
-
-        mark = own_hash(code)
-        fit = [
-            one
-            for one in own
-            if one.image is None or any(one.image.hashes[at] == mark for at in one.matches(code))
-        ]
-        return fit or own
-    return own

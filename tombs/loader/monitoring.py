@@ -36,11 +36,11 @@ import sys
 from sys import _getframe
 
 from tombs.loader.boundary import ours
-from tombs.loader.enlisted import Enlisted, of_globals
+from tombs.loader.enlisted import Enlisted
 from tombs.loader.functions import FUNCTION_FLAGS, looks_like_function
 from tombs.loader.interrupts import reporting
 from tombs.loader.kept import KNOWN
-from tombs.loader.module import COMPILES, DYNAMIC, INLINES, origin, place
+from tombs.loader.module import COMPILES, DYNAMIC, INLINES, of_globals, origin, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
