@@ -141,6 +141,21 @@ def test_modules_are_as_an_import_makes_them(whole: Path) -> None:
     assert shown[0] == shown[1]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="no function is made for them there")
+def test_what_would_make_annotations_is_let_go_of(
+    engine: str, env: dict[str, str], whole: Path
+) -> None:
+    """Of plain functions and methods, which are nearly all: a third of a megabyte."""
+    program = (
+        f"import gc, types, tombs\n{start(engine)}names = {START}\n"
+        "found = [one for one in gc.get_objects()\n"
+        "    if type(one) is types.FunctionType and one.__module__ in names]\n"
+        "print(len(found), sum(one.__annotate__ is not None for one in found))\n"
+    )
+    functions, kept = map(int, inside(whole, program, env).split())
+    assert functions > 400 > 100 > kept
+
+
 BEGIN = "import sys, tombs\nfrom tombs import ahead\nahead.load((*ahead.START, *ahead.SERVING))\n"
 
 
