@@ -41,7 +41,7 @@ _NOTHING: Final = 0  # as a place: there are no functions
 _AWAITED: Final = -1
 _LARGEST: Final = 64 << 20  # bytes of a .pyc
 REASON: Final = "what was kept of it can't be read any more"
-_TOGETHER: Final = 16  # modules
+_TOGETHER: Final = 8  # modules; their images are in memory meanwhile
 _PATIENCE: Final = 0.05  # seconds that a first call may wait for the lock
 
 
