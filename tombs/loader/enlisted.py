@@ -245,11 +245,11 @@ class Enlisted:
         """
         ready: list[tuple[str, Entry]] = []
         for file in files:
-            entry = self._ready(file)
-            if entry is not None:
+            entry = self._kept(file)
+            if entry is not None and self._only_written(entry):
                 ready.append((file, entry))
             else:
-                self._enlist(file)
+                self._enlist(file, entry)
         places: list[int] = []
         if ready:
             images = [(entry.image, entry.digest, entry.crc) for _, entry in ready]
@@ -261,35 +261,38 @@ class Enlisted:
         for (file, _), at in zip(ready, places, strict=False):
             self._place(file, at)
             self._settled(file, at)
-        for file, _ in ready[len(places) :]:  # alone they are found registered, or told why not
-            self._enlist(file)
+        for file, entry in ready[len(places) :]:  # alone they are found there, or told why not
+            self._enlist(file, entry)
 
-    def _ready(self, file: str) -> Entry | None:
-        """Read what is kept of a module, where it has only to be written into the graveyard."""
+    def _kept(self, file: str) -> Entry | None:
+        """Read what is kept of a module; None where that can't be, or it is registered already."""
         name, key = self._names.get(file), self._awaited.get(file)
-        kept = self._populator.kept
-        if name is None or key is None or not self._populator.plain:
+        if name is None or key is None:
             return None
+        kept, known = self._populator.kept, self._populator.graveyard.known
         try:
             digest = kept.digest(name, key)
-            if digest is None or self._populator.graveyard.known(digest) is not None:
-                return None
-            entry = kept.image(name, key)
-            count, *_, flags = HEAD.unpack_from(entry.image) if entry is not None else (0, 0)
+            return None if digest is None or known(digest) is not None else kept.image(name, key)
         except Exception as fault:  # whoever registers it alone meets the same
             if not ours(fault):
                 raise
             return None
-        return entry if count and not flags else None
 
-    def _enlist(self, file: str) -> None:
-        """Register a module; where that can't be, note it."""
+    def _only_written(self, entry: Entry) -> bool:
+        """Tell whether a module has only to be written into the graveyard."""
+        if not self._populator.plain or len(entry.image) < HEAD.size:
+            return False
+        count, *_, flags = HEAD.unpack_from(entry.image)
+        return count > 0 and not flags
+
+    def _enlist(self, file: str, entry: Entry | None = None) -> None:
+        """Register a module, of which an entry may have been read; where that can't be, note it."""
         name, key = self._names.get(file), self._awaited.get(file)
         if name is None or key is None:  # another thread was quicker
             return
         at: int | None = _NOTHING
         try:
-            at = self._there(name, file, key) or self._read(name, file, key)
+            at = self._there(name, file, key) or self._read(name, file, key, entry)
         except RecursionError:  # there is no room for it now
             raise
         except Exception as fault:
@@ -319,9 +322,9 @@ class Enlisted:
             record = self._populator.graveyard.record(at)
             vacate.place(record.base, record.image.count)
 
-    def _read(self, name: str, file: str, key: int) -> int | None:
+    def _read(self, name: str, file: str, key: int, entry: Entry | None) -> int | None:
         """Register a module; gives where its image lies, None where its Module is made already."""
-        entry = self._populator.kept.image(name, key)
+        entry = entry or self._populator.kept.image(name, key)
         return self._anew(name, file, key) if entry is None else self._register(name, file, entry)
 
     def _anew(self, name: str, file: str, key: int) -> int | None:

@@ -59,7 +59,7 @@ def _pyflate(program: Any, loops: int) -> None:
         program.bzip2_main(field)
 
 
-LONG = 4  # times as many loops: about a second, as pyperformance's own harness takes at the least
+LONG = 4  # times as many loops: about a second
 # What one program does, and its loops: as a rule, and for contenders that are many times slower.
 PROGRAMS: dict[str, tuple[Callable[[Any, int], object], int, int]] = {
     "richards": (lambda program, loops: program.Richards().run(loops), 6, 2),
