@@ -13,6 +13,9 @@ Rules, each of which somebody's program depends on:
   `unpark`. It may be in `poll` meanwhile, which holds nothing that a child could miss. (That Python
   3.12 and later warn of it is told in hush.py.)
 - Every wait has an end. When a duty takes longer than PATIENCE, the fork goes ahead beside it.
+- A thread rests before its first round. The program's main thread is starting meanwhile, and each
+  call of the system in a round would have the two pass the interpreter to each other; a program
+  that is soon over has none of that.
 - What a duty raises ends that duty alone, and is told once.
 - A program that closes all descriptors closes the pipe; then the thread opens nothing for a moment,
   since the program is at it still, and a number of ours might be its own when we close it.
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 0.25
 LONGEST: Final = 3600.0
 _LOST: Final = 200  # milliseconds
+_REST: Final = 20  # milliseconds
 _FAULTS: Final = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL)
 _BLOCKED: Final = frozenset(_signal.valid_signals()).difference(_FAULTS)
 
@@ -232,6 +236,7 @@ class Background:
     def _run(self, life: _Life) -> None:
         life.ident = self._get_ident()
         try:
+            self._rest()
             while self._life is life and not life.halt:
                 self._round(life)
         except Exception as fault:  # noqa: BLE001 - there is nobody to hand it to
@@ -241,6 +246,11 @@ class Background:
                 _alive.remove(life)
             life.ident = 0  # the next thread of the program may get the same
             life.gone.release()
+
+    def _rest(self) -> None:
+        poller = self._poll()
+        poller.register(self._waker.fd(looked=True), POLLIN)
+        poller.poll(_REST)
 
     def _round(self, life: _Life) -> None:
         poller = self._poll()
