@@ -117,6 +117,18 @@ def test_stopping_twice_is_harmless() -> None:
     assert thread.stop(TIMEOUT)
 
 
+def test_first_round_comes_after_a_rest_or_when_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that is soon over has none; and whoever needs it at once needn't wait for it."""
+    monkeypatch.setattr(background, "_REST", 3_600_000)
+    counting = Counting()
+    assert Told().run(counting).stop(TIMEOUT)
+    assert counting.ticks == 0
+    thread = Told().run(counting)
+    thread.wake()
+    wait_until(lambda: counting.ticks)
+    assert thread.stop(TIMEOUT)
+
+
 def test_stop_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A duty that doesn't come to an end keeps nobody: not the exit, and not a fork."""
     monkeypatch.setattr(background, "PATIENCE", 0.05)
