@@ -2,8 +2,9 @@
 
 A ratio is always one of neighbours in time, so that a machine that gets slower or busier during
 the bench takes both along; the median of the ratios is the figure. Plain against the plain run
-before it is the noise. Beside it stands the fastest run of one / the fastest of the other, which
-is nearer to the truth where other work disturbs many of the runs: nothing makes a run too fast.
+before it is the noise. Beside it stands the fastest run of one / the fastest of the other (less it,
+for a difference), which is nearer to the truth where other work disturbs many of the runs: nothing
+makes a run too fast.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Sample = dict[str, float]  # what one run measured, each figure by its name
 
 
 class Spread(NamedTuple):
-    """A figure: the median of several, the ends, and for ratios that of the fastest runs."""
+    """A figure: the median of several, the ends, and that of the fastest runs."""
 
     median: float
     low: float
@@ -49,6 +50,11 @@ class Pairs(NamedTuple):
         """Give other - plain, pair by pair."""
         both = zip(self.plain, self.other, strict=True)
         return [other[key] - plain[key] for plain, other in both]
+
+    def longer(self, key: str) -> Spread:
+        """Give by how much the other is more: the differences, and that of the fastest runs."""
+        fastest = min(one[key] for one in self.other) - min(one[key] for one in self.plain)
+        return Spread.of(self.differences(key), fastest)
 
     def noise(self, key: str) -> list[float]:
         """Give each plain run / the one before it."""

@@ -68,7 +68,7 @@ def markdown(about: Mapping[str, object], pythons: Iterable[tuple[str, Sequence[
 def _targets(results: Sequence[Result]) -> str:
     noise = {one.measure: one for one in results if one.contender == PLAIN}
     own = [one for one in results if one.contender == TOMBS or one.measure not in _own(results)]
-    rows = [["what", "target", "**tombs**", "lowest to highest", "fastest / fastest",
+    rows = [["what", "target", "**tombs**", "lowest to highest", "fastest runs",
              "plain again", "", "note"]]  # fmt: skip
     for one in own:
         if one.measure.startswith("run.") and one.measure != "run.mean":
