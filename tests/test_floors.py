@@ -34,6 +34,7 @@ FLOORS = {
     "tombs.values": 2,
     "tombs.wire": 1,
     "tombs.blocks": 2,
+    "tombs.bundle": 2,
     "tombs.snapshot": 2,
     "tombs.changes": 2,
     "tombs.journal": 2,

@@ -75,10 +75,14 @@ def start(namespace: Iterable[str] | str | None = None, **settings: object) -> S
     try:
         from tombs import ahead  # noqa: PLC0415 - as above
 
-        ahead.load(ahead.START)
-        from tombs.process import begin_with  # noqa: PLC0415 - as above
+        try:
+            ahead.open_bundle()
+            ahead.load(ahead.START)
+            from tombs.process import begin_with  # noqa: PLC0415 - as above
 
-        return begin_with(os.environ, settings) or Off()
+            return begin_with(os.environ, settings) or Off()
+        finally:
+            ahead.close_bundle()
     finally:
         if collecting:
             gc.enable()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tombs import address, config, rundir, secret
+from tombs import address, bundle, config, rundir, secret
 from tombs.checkup.program import locate
 from tombs.cli.entry import invoke
 from tombs.cli.environment import environment, inherited
@@ -87,6 +87,7 @@ def start(words: tuple[str, ...], **flags: str | tuple[str, ...] | None) -> NoRe
         from tombs.client.kept import compact  # noqa: PLC0415 - a fifth of all that is imported
 
         compact(settings.dir, environ["TOMBS_RUN"])
+    bundle.keep()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
