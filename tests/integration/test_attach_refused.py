@@ -79,32 +79,40 @@ def test_a_signal_after_a_withdrawn_order_is_the_programs_own(place: Path, rundi
         assert child.communicate(timeout=support_runs.DEADLINE) == (b"", b"")
 
 
+def lost_signal(child: subprocess.Popen[bytes], rundir: Path) -> tuple[int, bytes]:
+    """Have a process lose a signal's exception to an order; gives how the command ended."""
+    support_runs.read_line(child)
+    words = ["attach", str(child.pid), "--dir", str(rundir), "--timeout", "3"]
+    with support_runs.started([*TOMBS, *words], Path("/"), env={"PYTHONPATH": ROOT}) as command:
+        told = [child.stdout, child.stderr]
+        while told == [child.stdout, child.stderr]:  # until one is lost, they arrive
+            support_runs.wait_for(lambda: asleep(child) or None, "the program to sleep")
+            child.send_signal(signal.SIGINT)
+            found = select.select(told, [], [], support_runs.DEADLINE)[0]
+            assert found
+            if child.stdout in found:
+                assert support_runs.read_line(child) == "interrupted\n"
+            else:
+                told = found
+        _, fault = command.communicate(timeout=support_runs.DEADLINE)
+    return command.returncode, fault
+
+
 def test_a_signal_that_python_has_lost_is_told(place: Path, rundir: Path) -> None:
     """It comes while an order waits, which no one can help: then it is at least known."""
     (place / "app.py").write_text(SLEEPER)
-    with started(place) as child:
-        support_runs.read_line(child)
-        assert child.stdout is not None
-        assert child.stderr is not None
-        words = ["attach", str(child.pid), "--dir", str(rundir), "--timeout", "3"]
-        env = {"PYTHONPATH": ROOT}
-        with support_runs.started([*TOMBS, *words], Path("/"), env=env) as command:
-            told = [child.stdout, child.stderr]
-            while told == [child.stdout, child.stderr]:  # until one is lost, they arrive
-                support_runs.wait_for(lambda: asleep(child) or None, "the program to sleep")
-                child.send_signal(signal.SIGINT)
-                found = select.select(told, [], [], support_runs.DEADLINE)[0]
-                assert found
-                if child.stdout in found:
-                    assert support_runs.read_line(child) == "interrupted\n"
-                else:
-                    told = found
-            _, fault = command.communicate(timeout=support_runs.DEADLINE)
-        assert command.returncode == 2
-        assert b"or a signal came at that very moment" in fault
-        assert b"send it once more" in fault
-        child.send_signal(signal.SIGINT)
-        assert support_runs.read_line(child) == "interrupted\n"
+    for _ in range(10):
+        with started(place) as child:
+            code, fault = lost_signal(child, rundir)
+            if code == 0:  # it came a moment later, when the order had been obeyed
+                continue
+            assert code == 2
+            assert b"or a signal came at that very moment" in fault
+            assert b"send it once more" in fault
+            child.send_signal(signal.SIGINT)
+            assert support_runs.read_line(child) == "interrupted\n"
+            return
+    pytest.fail("ten orders were obeyed")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
