@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support import ROOT, environment, python, tombs_run
+from tests.support_package import compiled, copied
 from tests.support_runs import short_directory
 from tombs.ahead import ASLEEP, MONITORING, REWRITING, SERVING, START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SEARCHED = {"tombs", "tombs.ahead"}
 # With -c there may be a script that a parent spawned this process for.
@@ -36,13 +36,6 @@ SHOW = (
 )
 
 
-COMPILE = """
-import compileall, os, py_compile, sys
-mode = getattr(py_compile.PycInvalidationMode, sys.argv[1])
-compileall.compile_dir(os.path.abspath("tombs"), quiet=1, force=True, invalidation_mode=mode)
-"""
-
-
 @pytest.fixture(params=["rewrite", "monitoring"])
 def engine(request: pytest.FixtureRequest) -> str:
     """Give each engine that there is on this Python."""
@@ -61,10 +54,7 @@ def env() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Give a copy of the package, which a Python in its directory finds first."""
-    shutil.copytree(
-        Path(ROOT, "tombs"), tmp_path / "tombs", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    return tmp_path
+    return copied(tmp_path)
 
 
 @pytest.fixture
@@ -72,12 +62,6 @@ def whole(copy: Path) -> Path:
     """Give a copy with its .pyc files."""
     compiled(copy)
     return copy
-
-
-def compiled(directory: Path, mode: str = "TIMESTAMP", **changes: str) -> None:
-    """Write the .pyc files of the copy."""
-    env = environment(PYTHONPATH="", **changes)
-    python(["-c", COMPILE, mode], env, cwd=directory, check=True)
 
 
 def inside(directory: Path, program: str, env: dict[str, str] | None = None) -> str:

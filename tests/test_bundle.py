@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import LAUNCHER, ROOT, environment, python, run
+from tests.support import LAUNCHER, environment, python, run
+from tests.support_package import compiled, copied
 from tombs.ahead import MONITORING, REWRITING, SERVING, START
 from tombs.bundle import LISTS
 
-COMPILE = """
-import compileall, os, py_compile, sys
-mode = getattr(py_compile.PycInvalidationMode, sys.argv[1])
-compileall.compile_dir(os.path.abspath("tombs"), quiet=1, force=True, invalidation_mode=mode)
-"""
 # Tells which .pyc files of the package a start opens, and what came of it.
 STARTED = """
 import os, sys
@@ -41,17 +35,11 @@ class Package:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.place = directory / "tombs"
-        shutil.copytree(
-            Path(ROOT, "tombs"), self.place, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        copied(directory)
         self.env = environment(
             PYTHONPATH=None, PYTHONDONTWRITEBYTECODE=None, TOMBS_DIR=str(directory / "run")
         )
         self.bundle = Path(importlib.util.cache_from_source(str(self.place / "bundle.py")))
-
-    def compiled(self, mode: str = "TIMESTAMP") -> None:
-        """Make the .pyc files."""
-        python(["-c", COMPILE, mode], self.env, cwd=self.directory, check=True)
 
     def launched(self, **changes: str) -> None:
         """Have `tombs-run` run something."""
@@ -83,7 +71,7 @@ FOUND = {"__init__", "ahead", "bundle"}
 def package(tmp_path: Path) -> Package:
     """Give a copy with its .pyc files."""
     made = Package(tmp_path)
-    made.compiled()
+    compiled(tmp_path)
     return made
 
 
@@ -116,7 +104,7 @@ def test_modules_are_as_an_import_makes_them(package: Package, *, moved: bool) -
     show = (
         "import sys, tombs.ahead as ahead\n"
         "if sys.argv[1] == 'ahead':\n"
-        "    ahead.open_bundle()\n    assert ahead._bundle\n    ahead._kept = None\n"
+        "    ahead.open_bundle()\n    assert ahead._bundle\n    ahead.kept = None\n"
         "    ahead.load(ahead.START)\n    ahead.close_bundle()\n"
         "    assert {*ahead.START} <= {*sys.modules}\n"
         "[__import__(name) for name in ahead.START]\n"
@@ -156,7 +144,7 @@ def test_none_is_made(package: Package, why: str) -> None:
     changes = {"PYTHONDONTWRITEBYTECODE": "1"} if why == "unwanted" else {}
     late = Path(importlib.util.cache_from_source(str(package.place / "loader" / "enlisted.py")))
     if why == "by hash":
-        package.compiled("CHECKED_HASH")
+        compiled(package.directory, "CHECKED_HASH")
     elif why == "one is missing":
         late.unlink()
     elif why == "one is stale":
@@ -233,26 +221,3 @@ def test_no_descriptor_is_left(package: Package) -> None:
     )
     done = python(["-c", program], package.env, cwd=package.directory, check=True)
     assert done.stdout == "None 0 None\n"
-
-
-def test_who_uninstalls_takes_it_away(tmp_path: Path) -> None:
-    """Nothing is left of the package, which would still be imported, as an empty one."""
-    pytest.importorskip("pip")
-    place = tmp_path / "venv"
-    python(["-m", "venv", "--without-pip", str(place)], check=True)
-    own = str(place / "bin" / "python")
-    wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(wheel, cwd=ROOT, check=True, timeout=60, capture_output=True)
-    (built,) = tmp_path.glob("*.whl")
-    env = environment(PYTHONPATH=None, PYTHONDONTWRITEBYTECODE=None)
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", own)
-    run((*pip, "install", "--no-index", "--no-deps", str(built)), env, check=True)
-    program = (
-        "import tombs.bundle as one\none.keep()\n"
-        "print(one.__file__, one._fresh(one.__spec__.cached))\n"
-    )
-    file, fresh = run((own, "-c", program), env, check=True, cwd=tmp_path).stdout.split()
-    assert Path(file).is_relative_to(place)
-    assert fresh == "True"
-    run((*pip, "uninstall", "--yes", "tombs"), env, check=True)
-    assert not Path(file).parent.exists()

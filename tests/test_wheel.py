@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, environment, python
+from tests.support import ROOT, environment, python, run
 from tombs import __version__
 
 
@@ -59,3 +59,23 @@ def test_what_was_shipped_runs(wheel: Path, tmp_path: Path) -> None:
     words = ["-m", "tombs.cli.run", "-n", "nothing", sys.executable, "-c", program]
     done = python(words, env, cwd=tmp_path, check=True)
     assert done.stdout.strip() == os.path.join(tmp_path, "tombs", "__init__.py")
+
+
+def test_who_uninstalls_takes_the_bundle_away(wheel: Path, tmp_path: Path) -> None:
+    """Nothing is left of the package, which would still be imported, as an empty one."""
+    pytest.importorskip("pip")
+    place = tmp_path / "venv"
+    python(["-m", "venv", "--without-pip", str(place)], check=True)
+    own = str(place / "bin" / "python")
+    env = environment(PYTHONPATH=None, PYTHONDONTWRITEBYTECODE=None)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", own)
+    run((*pip, "install", "--no-index", "--no-deps", str(wheel)), env, check=True)
+    program = (
+        "import tombs.bundle as one\none.keep()\n"
+        "print(one.__file__, one._fresh(one.__spec__.cached))\n"
+    )
+    file, fresh = run((own, "-c", program), env, check=True, cwd=tmp_path).stdout.split()
+    assert Path(file).is_relative_to(place)
+    assert fresh == "True"
+    run((*pip, "uninstall", "--yes", "tombs"), env, check=True)
+    assert not Path(file).parent.exists()

@@ -68,8 +68,8 @@ SERVING: Final = (
 # These only the thread that serves needs, once somebody asks.
 ASLEEP: Final = ("tombs.changes", "tombs.runtime.mapped", "tombs.runtime.conversation")
 # How a .pyc begins that is known by its source's time and size, which follow.
-PLAIN: Final = MAGIC_NUMBER + bytes(4)
-HEAD: Final = len(PLAIN) + 8
+_PLAIN: Final = MAGIC_NUMBER + bytes(4)
+_HEAD: Final = len(_PLAIN) + 8
 # How a bundle ends: with a table, its length in four bytes, and these.
 MARK: Final = b"tombs bundle 1\r\n"
 TAIL: Final = 8192  # bytes, of which the table is a part
@@ -109,19 +109,21 @@ def open_bundle() -> None:
     if not _plain() or START[-1] in sys.modules:
         return
     path = _beside(sys.modules["tombs"], "bundle")
+    if path is None:
+        return
     try:
-        opened = open_code(path or "")
+        opened = open_code(path)
     except OSError:
         return
     try:
         # Were it a standard stream that the program has closed, the start would think it open.
-        if opened.fileno() > 2:
-            _bundle = opened, table(opened)
-    except Exception:  # noqa: BLE001, S110 - none was written: it is that module's .pyc, no more
-        pass
-    finally:
-        if _bundle is None:
-            opened.close()
+        rows = table(opened) if opened.fileno() > 2 else None
+    except Exception:  # noqa: BLE001 - none was written: it is that module's .pyc, and no more
+        rows = None
+    if rows is None:
+        opened.close()
+    else:
+        _bundle = opened, rows
 
 
 def close_bundle() -> None:
@@ -158,7 +160,7 @@ def _load(name: str, code: Any) -> bool:  # noqa: ANN401 - code, or marshalled c
         module = _made(parent, name, last)
         sys.modules[name] = module
         if code is None:
-            data = _kept(module.__file__, module.__spec__.cached)
+            data = kept(module.__file__, module.__spec__.cached)
             code = data if data is None or name in ASLEEP else loads(data)  # noqa: S302
         if code is None:
             module.__loader__.exec_module(module)
@@ -177,15 +179,11 @@ def _load(name: str, code: Any) -> bool:  # noqa: ANN401 - code, or marshalled c
 
 
 def _made(parent: Any, name: str, last: str) -> Any:  # noqa: ANN401 - modules
-    directory = parent.__path__[0]
-    package = name in PACKAGES
-    if package:
-        directory, last = f"{directory}/{last}", "__init__"
-    file = f"{directory}/{last}.py"
+    file, package = source(name), name in PACKAGES
     spec = ModuleSpec(name, SourceFileLoader(name, file), origin=file, is_package=package)
     spec.has_location = True
     if package:
-        spec.submodule_search_locations = [directory]
+        spec.submodule_search_locations = [file.rpartition("/")[0]]
     else:
         spec.cached = _beside(parent, last)
     return module_from_spec(spec)
@@ -205,6 +203,15 @@ def known(file: str) -> int:
     """
     found = stat(file)
     return (int(found.st_mtime) & _WORD) | (found.st_size & _WORD) << 32
+
+
+def head(file: str) -> bytes:
+    """Give how a .pyc begins that is plainly of a source as it is.
+
+    Raises:
+        OSError: it isn't there.
+    """
+    return _PLAIN + known(file).to_bytes(8, "little")
 
 
 def source(name: str) -> str:
@@ -233,18 +240,18 @@ def _bundled(names: tuple[str, ...]) -> Iterator[Any]:
         return
 
 
-def _kept(file: str, cached: str | None) -> memoryview | None:
+def kept(file: str, cached: str | None) -> memoryview | None:
     """Give what a .pyc holds; None where it isn't plainly of this source as it is."""
     if cached is None:
         return None
     try:
-        head = PLAIN + known(file).to_bytes(8, "little")
+        expected = head(file)
         with open_code(cached) as opened:
             data = opened.read()
     except OSError:
         return None
-    same: bool = data[:HEAD] == head
-    return memoryview(data)[HEAD:] if same else None
+    same: bool = data[:_HEAD] == expected
+    return memoryview(data)[_HEAD:] if same else None
 
 
 def _run(module: Any, code: CodeType) -> None:  # noqa: ANN401 - a module

@@ -1,8 +1,7 @@
 """Puts the code of the modules that a start loads together in one file.
 
-Theory of operation. To read a .pyc takes ten calls of the system, and a start needs sixty; read
-from one file they are two in all, which a start's time shows, most of all where such calls are
-slow (containers with a kernel of their own, network file systems).
+Theory of operation. To read a .pyc takes ten calls of the system, and a start needs sixty; of one
+file a few pieces are read, and of each source its time and size are asked.
 
 That file is this module's own .pyc. What lies behind a module's code there Python doesn't look at;
 where the module is to be imported, it is. And like every .pyc it is taken away by whoever
@@ -78,7 +77,7 @@ def _made() -> bytes | None:
     if own is None:
         return None
     # Made anew from code, since there may be an old bundle behind it.
-    made = bytearray(_head(__file__) + dumps(loads(own)))  # noqa: S302 - as the import did
+    made = bytearray(ahead.head(__file__) + dumps(loads(own)))  # noqa: S302 - as the import did
     rows: ahead.Table = {}
     for names in LISTS:
         sources = [ahead.source(name) for name in names]
@@ -87,7 +86,7 @@ def _made() -> bytes | None:
             payload = _payload(source)
             if payload is None:
                 return None
-            codes.append(payload if name in ahead.ASLEEP else _code(payload, source))
+            codes.append(bytes(payload) if name in ahead.ASLEEP else _code(payload, source))
         pieces = [dumps(codes[at : at + _PIECE]) for at in range(0, len(codes), _PIECE)]
         rows[names] = tuple(map(ahead.known, sources)), len(made), list(map(len, pieces))
         made += b"".join(pieces)
@@ -96,23 +95,18 @@ def _made() -> bytes | None:
     return bytes(made) if len(written) + 4 + len(ahead.MARK) <= ahead.TAIL else None
 
 
-def _code(payload: bytes, source: str) -> CodeType:
+def _code(payload: memoryview, source: str) -> CodeType:
     code: CodeType = loads(payload)  # noqa: S302 - as above
     _fix_co_filename(code, source)
     return code
 
 
-def _head(file: str) -> bytes:
-    return ahead.PLAIN + ahead.known(file).to_bytes(8, "little")
-
-
-def _payload(file: str) -> bytes | None:
-    with open(cache_from_source(file), "rb") as opened:
-        data = opened.read()
-    return data[ahead.HEAD :] if data[: ahead.HEAD] == _head(file) else None
+def _payload(file: str) -> memoryview | None:
+    return ahead.kept(file, cache_from_source(file))
 
 
 def _replace(place: str, data: bytes) -> None:
+    # Not by its loader, which takes a write that was cut short for a whole one (3.13.0).
     new = f"{place}.{os.getpid()}"
     mode = os.stat(__file__).st_mode & 0o666 | 0o200  # as Python does
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
